@@ -1,0 +1,1 @@
+//! A PBX on the Tandem crates.
