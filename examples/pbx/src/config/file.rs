@@ -223,7 +223,8 @@ fn sip(check: &mut Checker<'_>, table: &SipTable) -> Sip {
     }
     let advertised = table.advertised.as_ref().and_then(|value| {
         check.text(value, "expected a host name or an IP address without a port", |text| {
-            let host = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+            let host =
+                !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
             (host || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
         })
     });
@@ -239,11 +240,7 @@ fn sip(check: &mut Checker<'_>, table: &SipTable) -> Sip {
         tcp,
         advertised,
         realm: realm.unwrap_or_else(|| "tandem".to_owned()),
-        trusted: table
-            .trusted
-            .iter()
-            .filter_map(|value| check.text(value, IP, |text| text.parse().ok()))
-            .collect(),
+        trusted: table.trusted.iter().filter_map(|value| check.text(value, IP, |text| text.parse().ok())).collect(),
         nonce_time: check.time(table.nonce_time.as_ref(), Duration::from_secs(300)),
     }
 }
@@ -314,7 +311,9 @@ fn calls(check: &mut Checker<'_>, table: &CallsTable) -> Calls {
         max_time: check.time(table.max_time.as_ref(), Duration::from_secs(4 * 3600)),
         media_timeout: (!media_timeout.is_zero()).then_some(media_timeout),
     };
-    for (value, time, name) in [(&table.ring_time, calls.ring_time, "ring_time"), (&table.max_time, calls.max_time, "max_time")] {
+    for (value, time, name) in
+        [(&table.ring_time, calls.ring_time, "ring_time"), (&table.max_time, calls.max_time, "max_time")]
+    {
         if time.is_zero() {
             let span = value.as_ref().map_or(0..0, Spanned::span);
             check.problem(span, format!("expected {name} to be at least \"1s\""));
@@ -355,6 +354,5 @@ fn read_time(text: &str) -> Option<Duration> {
 }
 
 fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
 }
