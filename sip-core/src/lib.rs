@@ -1,4 +1,4 @@
-//! To be written.
+//! SIP messages, headers, URIs, framing, SDP and digest, without I/O.
 #![warn(
     missing_docs,
     clippy::unwrap_used,
@@ -7,3 +7,10 @@
     clippy::panic,
     clippy::string_slice
 )]
+
+mod error;
+pub mod header;
+pub mod message;
+
+pub use error::{ErrorKind, ParseError, Part};
+pub use message::{Header, Headers, Limits, Message, Method, Request, Response, StatusCode};

@@ -1,0 +1,91 @@
+//! Header names and typed header values, one type a file.
+
+mod name;
+mod values;
+
+use bytes::{BufMut, Bytes};
+
+use crate::error::ParseError;
+
+pub use name::HeaderName;
+pub(crate) use name::{Known, known};
+pub use values::Values;
+
+/// A header whose values have a type. Whoever uses this crate may define his own:
+///
+/// ```
+/// use bytes::{BufMut, Bytes};
+/// use sip_core::header::{HeaderName, TypedHeader};
+/// use sip_core::{ErrorKind, ParseError, Part};
+///
+/// struct Shard(u8);
+///
+/// impl TypedHeader for Shard {
+///     const NAME: HeaderName = HeaderName::from_static("X-Shard");
+///     const LIST: bool = false;
+///
+///     fn parse(value: &Bytes) -> Result<Self, ParseError> {
+///         match **value {
+///             [digit @ b'0'..=b'9'] => Ok(Self(digit - b'0')),
+///             _ => Err(ParseError::new(ErrorKind::Syntax, Part::Header(Self::NAME), 0)),
+///         }
+///     }
+///
+///     fn encode(&self, out: &mut impl BufMut) {
+///         out.put_u8(b'0' + self.0);
+///     }
+/// }
+/// ```
+pub trait TypedHeader: Sized {
+    /// The name of the header field.
+    const NAME: HeaderName;
+
+    /// Whether one line may hold several values with commas between them (RFC 3261 §7.3.1).
+    const LIST: bool;
+
+    /// Whether a line without any value is a legal, empty list (such as `Supported:`).
+    const EMPTY: bool = false;
+
+    /// Parses one value: unfolded, without white space around it, and without the other values of its line.
+    ///
+    /// # Errors
+    /// When the grammar does not allow the value; the offset is that in the value.
+    fn parse(value: &Bytes) -> Result<Self, ParseError>;
+
+    /// Writes the value, without the name.
+    fn encode(&self, out: &mut impl BufMut);
+}
+
+/// The bytes of a token (RFC 3261 §25.1).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
+            | b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+/// Whether a byte may be part of a token (RFC 3261 §25.1).
+#[must_use]
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "a byte is always within 256 entries")]
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+/// Whether these bytes are a token (RFC 3261 §25.1).
+#[must_use]
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
+}
+
+/// How many bytes at the beginning are those of a token.
+#[must_use]
+#[inline]
+pub(crate) fn token_length(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(bytes.len())
+}

@@ -1,0 +1,157 @@
+//! The header section: looked up by name, read as raw values or as types.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::index::{Entries, Entry, Index};
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::{HeaderName, TypedHeader, Values};
+
+/// The headers of a message, in the order of their lines. Names match whatever their case and form
+/// (RFC 3261 §7.3.1, §7.3.3).
+#[derive(Debug, Clone)]
+pub struct Headers {
+    bytes: Bytes,
+    start: u32,
+    body: u32,
+    entries: Entries,
+}
+
+/// One header line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The name.
+    pub name: HeaderName,
+    /// The value without the white space around it, with its folds replaced by one space each.
+    pub value: Bytes,
+}
+
+impl Headers {
+    pub(super) fn new(bytes: Bytes, start: usize, index: Index) -> Self {
+        Self { bytes, start: start as u32, body: index.end as u32, entries: index.entries }
+    }
+
+    /// How many header lines there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no header at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Every header line, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Header> + '_ {
+        self.entries.iter().map(|entry| Header { name: self.name(entry), value: self.value(entry) })
+    }
+
+    /// Whether there is a header of this name.
+    #[must_use]
+    pub fn contains(&self, name: &HeaderName) -> bool {
+        self.lines(name).next().is_some()
+    }
+
+    /// The value of the first line of this name; commas are not looked at.
+    #[must_use]
+    pub fn get(&self, name: &HeaderName) -> Option<Bytes> {
+        self.lines(name).next().map(|entry| self.value(entry))
+    }
+
+    /// The values of all lines of this name; commas are not looked at.
+    pub fn get_all<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = Bytes> + 'a {
+        self.lines(name).map(|entry| self.value(entry))
+    }
+
+    /// The first value of this type, if there is one.
+    ///
+    /// # Errors
+    /// When the first value is not what its type's grammar allows; the offset is that in the message, unless
+    /// the line is folded.
+    pub fn typed<H: TypedHeader>(&self) -> Result<Option<H>, ParseError> {
+        self.all().next().transpose()
+    }
+
+    /// The first value of this type, which must be there.
+    ///
+    /// # Errors
+    /// As [`Headers::typed`], and [`ErrorKind::Missing`] without one.
+    pub fn require<H: TypedHeader>(&self) -> Result<H, ParseError> {
+        self.typed()?.ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(H::NAME), self.start as usize))
+    }
+
+    /// Every value of this type: those of repeated lines and those joined by commas alike (RFC 3261 §7.3.1).
+    pub fn all<H: TypedHeader>(&self) -> impl Iterator<Item = Result<H, ParseError>> + '_ {
+        self.entries.iter().filter(|entry| self.is(entry, &H::NAME)).flat_map(|entry| {
+            let value = self.value(entry);
+            let origin = if entry.folded { 0 } else { entry.value_start() };
+            Values::new::<H>(value).map(move |(offset, value)| {
+                H::parse(&value).map_err(|error| ParseError { offset: error.offset + origin + offset, ..error })
+            })
+        })
+    }
+
+    /// The bytes that the message was parsed from.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The entries of a name.
+    pub(super) fn lines<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a Entry> + 'a {
+        self.entries.iter().filter(|entry| self.is(entry, name))
+    }
+
+    /// The whole message, when its body is so long.
+    pub(super) fn message(&self, body: usize) -> Bytes {
+        let end = self.body as usize + body;
+        if end == self.bytes.len() { self.bytes.clone() } else { self.bytes.slice(..end) }
+    }
+
+    fn is(&self, entry: &Entry, name: &HeaderName) -> bool {
+        match (entry.known, name.known()) {
+            (None, None) => self
+                .bytes
+                .get(entry.start()..entry.name_end())
+                .is_some_and(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes())),
+            (written, wanted) => written == wanted,
+        }
+    }
+
+    fn name(&self, entry: &Entry) -> HeaderName {
+        match entry.known {
+            Some(known) => HeaderName::from(known),
+            None => HeaderName::unknown(self.bytes.slice(entry.start()..entry.name_end())),
+        }
+    }
+
+    /// The trimmed value; only folded ones are copied.
+    pub(super) fn value(&self, entry: &Entry) -> Bytes {
+        let range = entry.value_start()..entry.value_end();
+        if range.is_empty() {
+            Bytes::new()
+        } else if entry.folded {
+            unfold(self.bytes.get(range).unwrap_or_default())
+        } else {
+            self.bytes.slice(range)
+        }
+    }
+}
+
+/// Replaces each fold, with the white space on both of its sides, by one space (RFC 3261 §7.3.1).
+fn unfold(value: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(value.len());
+    for (number, line) in value.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if number == 0 {
+            out.put_slice(line.trim_ascii_end());
+            continue;
+        }
+        let line = line.trim_ascii();
+        if !line.is_empty() {
+            out.put_u8(b' ');
+            out.put_slice(line);
+        }
+    }
+    out.freeze()
+}

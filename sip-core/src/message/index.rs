@@ -1,0 +1,164 @@
+//! The one scanner that decides where a header begins and ends: for reading, editing, removing and framing alike.
+
+use memchr::{memchr, memchr2};
+use smallvec::SmallVec;
+
+use super::Limits;
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::{HeaderName, Known, known, token_length};
+
+/// Where the header section's lines are.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    pub(crate) entries: Entries,
+    /// The one Content-Length, if there is one.
+    pub(crate) content_length: Option<u32>,
+    /// Where the body begins, after the empty line.
+    pub(crate) end: usize,
+}
+
+/// As many headers as an ordinary message has, without allocation.
+pub(crate) type Entries = SmallVec<[Entry; 32]>;
+
+/// One header line with its folds: 12 bytes, so that moving a message stays cheap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    start: u32,
+    name_length: u16,
+    value_offset: u16,
+    value_length: u16,
+    pub(crate) known: Option<Known>,
+    pub(crate) folded: bool,
+}
+
+impl Entry {
+    /// Where the line begins.
+    pub(crate) fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    /// Where the name ends.
+    pub(crate) fn name_end(&self) -> usize {
+        self.start() + usize::from(self.name_length)
+    }
+
+    /// Where the trimmed value begins.
+    pub(crate) fn value_start(&self) -> usize {
+        self.start() + usize::from(self.value_offset)
+    }
+
+    /// Where the trimmed value ends.
+    pub(crate) fn value_end(&self) -> usize {
+        self.value_start() + usize::from(self.value_length)
+    }
+}
+
+impl Index {
+    /// Indexes the header section that begins at `start`; `bytes` is at most `u32::MAX` long.
+    pub(crate) fn parse(bytes: &[u8], start: usize, limits: &Limits) -> Result<Self, ParseError> {
+        let mut index = Self { entries: Entries::new(), content_length: None, end: start };
+        loop {
+            let at = index.end;
+            match bytes.get(at..) {
+                Some([b'\r', b'\n', ..]) => {
+                    index.end = at + 2;
+                    return Ok(index);
+                }
+                Some([b'\r'] | []) | None => {
+                    return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
+                }
+                Some(_) => {}
+            }
+            let (entry, next) = line(bytes, at, limits)?;
+            if index.entries.len() >= limits.headers {
+                return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
+            }
+            if entry.known == Some(Known::ContentLength) {
+                let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value_start());
+                if index.content_length.is_some() {
+                    return Err(error(ErrorKind::Repeated));
+                }
+                let value = bytes.get(entry.value_start()..entry.value_end()).unwrap_or_default();
+                index.content_length = Some(number(value).map_err(error)?);
+            }
+            index.entries.push(entry);
+            index.end = next;
+        }
+    }
+}
+
+/// Scans the header line at `start`, folds included, and says where the next one begins.
+#[inline]
+pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry, usize), ParseError> {
+    let syntax = |offset| ParseError::new(ErrorKind::Syntax, Part::HeaderLine, offset);
+    let rest = bytes.get(start..).unwrap_or_default();
+    let name_length = token_length(rest);
+    let name = rest.get(..name_length).unwrap_or_default();
+    let mut colon = name_length;
+    while let Some(b' ' | b'\t') = rest.get(colon) {
+        colon += 1;
+    }
+    if name.is_empty() || rest.get(colon) != Some(&b':') {
+        return Err(syntax(start + colon));
+    }
+    let maximum = limits.line.min(usize::from(u16::MAX));
+    let mut value_start = colon + 1;
+    while let Some(b' ' | b'\t') = rest.get(value_start) {
+        value_start += 1;
+    }
+    let mut scanned = value_start;
+    let mut folded = false;
+    let (mut value_end, next) = loop {
+        let Some(found) = memchr2(b'\r', b'\n', rest.get(scanned..).unwrap_or_default()) else {
+            let kind = if rest.len() > maximum { ErrorKind::TooLarge } else { ErrorKind::Truncated };
+            return Err(ParseError::new(kind, Part::HeaderLine, bytes.len()));
+        };
+        let end = scanned + found;
+        if end > maximum {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
+        }
+        match rest.get(end..) {
+            Some([b'\r', b'\n', b' ' | b'\t', ..]) => {
+                folded = true;
+                scanned = end + 3;
+            }
+            Some([b'\r', b'\n', ..]) => break (end, end + 2),
+            Some([b'\r']) => return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len())),
+            // A lone CR or LF is where implementations differ about what is a line: refused.
+            _ => return Err(syntax(start + end)),
+        }
+    };
+    if folded {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = rest.get(value_start)
+            && value_start < value_end
+        {
+            value_start += 1;
+        }
+    }
+    while value_end > value_start
+        && let Some(b' ' | b'\t' | b'\r' | b'\n') = rest.get(value_end - 1)
+    {
+        value_end -= 1;
+    }
+    let folded = folded && memchr(b'\n', rest.get(value_start..value_end).unwrap_or_default()).is_some();
+    let entry = Entry {
+        start: start as u32,
+        name_length: name_length as u16,
+        value_offset: value_start as u16,
+        value_length: (value_end - value_start) as u16,
+        known: known(name),
+        folded,
+    };
+    Ok((entry, start + next))
+}
+
+/// Digits only, at most `u32::MAX`.
+fn number(value: &[u8]) -> Result<u32, ErrorKind> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(ErrorKind::Syntax);
+    }
+    value
+        .iter()
+        .try_fold(0_u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')))
+        .ok_or(ErrorKind::OutOfRange)
+}

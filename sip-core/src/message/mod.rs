@@ -1,0 +1,137 @@
+//! Messages: an index of offsets over the bytes that came, parsed further only when asked.
+
+mod headers;
+mod index;
+mod limits;
+mod method;
+mod request;
+mod response;
+mod start_line;
+mod status;
+
+use bytes::Bytes;
+
+pub use headers::{Header, Headers};
+pub use limits::Limits;
+pub use method::Method;
+pub use request::Request;
+pub use response::Response;
+pub use status::StatusCode;
+
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::HeaderName;
+use index::Index;
+use start_line::StartLine;
+
+/// A request or a response (RFC 3261 §7).
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A request (RFC 3261 §7.1).
+    Request(Request),
+    /// A response (RFC 3261 §7.2).
+    Response(Response),
+}
+
+/// How the end of the body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// A missing Content-Length means the rest of the bytes, and bytes after the body are ignored.
+    Datagram,
+    /// A missing Content-Length is an error.
+    Stream,
+}
+
+impl Message {
+    /// Parses the one message of a datagram (RFC 3261 §18.3): without Content-Length the body is the rest of the
+    /// bytes, with it the bytes after the body are ignored. CRLFs before the start line are skipped (§7.5).
+    ///
+    /// Only the start line, the shape of the header section and Content-Length are checked here; header values
+    /// are parsed when asked for.
+    ///
+    /// # Errors
+    /// When the bytes are no message, exceed a limit, or end before the body does.
+    pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, ParseError> {
+        Self::parse_as(bytes, limits, Extent::Datagram)
+    }
+
+    /// Parses bytes that begin with a message.
+    pub(crate) fn parse_as(mut bytes: Bytes, limits: &Limits, extent: Extent) -> Result<Self, ParseError> {
+        if bytes.len() > limits.message || u32::try_from(bytes.len()).is_err() {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, 0));
+        }
+        if bytes.first() == Some(&b'\r') {
+            while bytes.starts_with(b"\r\n") {
+                bytes = bytes.slice(2..);
+            }
+        }
+        let start = StartLine::parse(&bytes, limits)?;
+        let index = Index::parse(&bytes, start.end, limits)?;
+        let length = match (index.content_length, extent) {
+            (Some(length), _) => length as usize,
+            (None, Extent::Datagram) => bytes.len() - index.end,
+            (None, Extent::Stream) => {
+                return Err(ParseError::new(
+                    ErrorKind::Missing,
+                    Part::Header(HeaderName::CONTENT_LENGTH),
+                    index.end,
+                ));
+            }
+        };
+        if length > limits.body {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, index.end));
+        }
+        let end = index.end + length;
+        if end > bytes.len() {
+            return Err(ParseError::new(ErrorKind::Truncated, Part::Body, bytes.len()));
+        }
+        let body = if length == 0 { Bytes::new() } else { bytes.slice(index.end..end) };
+        let line = start.line;
+        let headers = Headers::new(bytes, start.end, index);
+        Ok(match line {
+            start_line::Line::Request { method, uri } => {
+                let method = Method::from_range(headers.bytes(), method);
+                Self::Request(Request { method, uri, headers, body })
+            }
+            start_line::Line::Status { status, reason } => Self::Response(Response { status, reason, headers, body }),
+        })
+    }
+
+    /// The header section.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        match self {
+            Self::Request(request) => request.headers(),
+            Self::Response(response) => response.headers(),
+        }
+    }
+
+    /// The body, as long as Content-Length says.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        match self {
+            Self::Request(request) => request.body(),
+            Self::Response(response) => response.body(),
+        }
+    }
+
+    /// The message, byte for byte as it came; shares its storage.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Request(request) => request.to_bytes(),
+            Self::Response(response) => response.to_bytes(),
+        }
+    }
+}
+
+impl From<Request> for Message {
+    fn from(request: Request) -> Self {
+        Self::Request(request)
+    }
+}
+
+impl From<Response> for Message {
+    fn from(response: Response) -> Self {
+        Self::Response(response)
+    }
+}

@@ -1,0 +1,48 @@
+//! A response.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{Headers, StatusCode};
+
+/// A response (RFC 3261 §7.2): its bytes and an index over them. Clones share the bytes.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub(super) status: StatusCode,
+    pub(super) reason: Range<u32>,
+    pub(super) headers: Headers,
+    pub(super) body: Bytes,
+}
+
+impl Response {
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The reason phrase as it is written, often UTF-8, possibly empty.
+    #[must_use]
+    pub fn reason(&self) -> &[u8] {
+        self.headers.bytes().get(self.reason.start as usize..self.reason.end as usize).unwrap_or_default()
+    }
+
+    /// The header section.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The body, as long as Content-Length says.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The response, byte for byte as it came; shares its storage.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.headers.message(self.body.len())
+    }
+}
