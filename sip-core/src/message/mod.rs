@@ -70,11 +70,7 @@ impl Message {
             (Some(length), _) => length as usize,
             (None, Extent::Datagram) => bytes.len() - index.end,
             (None, Extent::Stream) => {
-                return Err(ParseError::new(
-                    ErrorKind::Missing,
-                    Part::Header(HeaderName::CONTENT_LENGTH),
-                    index.end,
-                ));
+                return Err(ParseError::new(ErrorKind::Missing, Part::Header(HeaderName::CONTENT_LENGTH), index.end));
             }
         };
         if length > limits.body {

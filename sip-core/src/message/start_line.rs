@@ -104,7 +104,8 @@ fn check_version(version: &[u8], offset: usize) -> Result<(), ParseError> {
     let other = version.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"SIP/"))
         && version.get(4..).is_some_and(|number| {
             let mut parts = number.split(|byte| *byte == b'.');
-            let mut digits = || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+            let mut digits =
+                || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
             digits() && digits() && parts.next().is_none()
         });
     let kind = if other { ErrorKind::Version } else { ErrorKind::Syntax };
@@ -146,7 +147,12 @@ mod tests {
 
     #[test]
     fn spaces_too_many_are_refused() {
-        for line in [&b"BYE  sip:a SIP/2.0\r\n"[..], b"BYE sip:a  SIP/2.0\r\n", b"BYE sip:a SIP/2.0 \r\n", b" BYE sip:a SIP/2.0\r\n"] {
+        for line in [
+            &b"BYE  sip:a SIP/2.0\r\n"[..],
+            b"BYE sip:a  SIP/2.0\r\n",
+            b"BYE sip:a SIP/2.0 \r\n",
+            b" BYE sip:a SIP/2.0\r\n",
+        ] {
             assert_eq!(kind(line), ErrorKind::Syntax);
         }
     }
