@@ -39,7 +39,9 @@ impl Header {
 
     /// Bytes that [`encode`](Self::encode) writes.
     pub fn encoded_len(&self) -> usize {
-        crate::packet::FIXED + self.csrcs.as_slice().len() * 4 + self.extension.as_ref().map_or(0, |it| 4 + it.padded_len())
+        crate::packet::FIXED
+            + self.csrcs.as_slice().len() * 4
+            + self.extension.as_ref().map_or(0, |it| 4 + it.padded_len())
     }
 
     fn encode_with(&self, padding: bool, out: &mut impl BufMut) {

@@ -160,9 +160,7 @@ impl<'a> Packet<'a> {
             timestamp: self.timestamp,
             ssrc: self.ssrc,
             csrcs: self.csrcs().collect::<Csrcs>(),
-            extension: self
-                .extension
-                .and_then(|(profile, data)| Extension::new(profile, Bytes::copy_from_slice(data))),
+            extension: self.extension.and_then(|(profile, data)| Extension::new(profile, Bytes::copy_from_slice(data))),
         }
     }
 

@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn decision_values_of_the_standard_are_kept() {
         // Table 2a: the first sample of each segment, in 14-bit units, positive.
-        for (value, code) in [(31, 0xef), (95, 0xdf), (223, 0xcf), (479, 0xbf), (991, 0xaf), (2015, 0x9f), (4063, 0x8f)] {
+        for (value, code) in [(31, 0xef), (95, 0xdf), (223, 0xcf), (479, 0xbf), (991, 0xaf), (2015, 0x9f), (4063, 0x8f)]
+        {
             assert_eq!(encode(value << 2), code, "{value}");
             assert_eq!(encode((value - 1) << 2), code + 1, "{value} - 1");
         }

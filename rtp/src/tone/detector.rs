@@ -63,8 +63,11 @@ mod tests {
 
     #[test]
     fn one_of_two_tones_is_measured_alone() {
-        let mixed: Vec<i16> =
-            Tone::new(440.0, -10.0, 8_000).zip(Tone::new(660.0, -20.0, 8_000)).take(8_000).map(|(a, b)| a + b).collect();
+        let mixed: Vec<i16> = Tone::new(440.0, -10.0, 8_000)
+            .zip(Tone::new(660.0, -20.0, 8_000))
+            .take(8_000)
+            .map(|(a, b)| a + b)
+            .collect();
         assert!((Detector::new(440.0, 8_000).measure(&mixed) + 10.0).abs() < 0.1);
         assert!((Detector::new(660.0, 8_000).measure(&mixed) + 20.0).abs() < 0.1);
     }
