@@ -1,0 +1,189 @@
+//! One hasher over the three hash functions, and its result in hexadecimal.
+
+use md5::{Digest, Md5};
+use sha2::{Sha256, Sha512_256};
+use subtle::ConstantTimeEq;
+
+use super::Algorithm;
+
+/// A running hash.
+pub(crate) enum Hasher {
+    Md5(Md5),
+    Sha256(Sha256),
+    Sha512_256(Sha512_256),
+}
+
+impl Hasher {
+    /// Starts the hash function of an algorithm.
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        #[cfg(test)]
+        COUNT.with(|count| count.set(count.get() + 1));
+        match algorithm.base() {
+            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512_256 => Self::Sha512_256(Sha512_256::new()),
+            _ => Self::Md5(Md5::new()),
+        }
+    }
+
+    /// Takes in more bytes.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Md5(hash) => hash.update(bytes),
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512_256(hash) => hash.update(bytes),
+        }
+    }
+
+    /// Ends the hash.
+    pub(crate) fn finish(self) -> Hash {
+        match self {
+            Self::Md5(hash) => Hash::new(&hash.finalize()),
+            Self::Sha256(hash) => Hash::new(&hash.finalize()),
+            Self::Sha512_256(hash) => Hash::new(&hash.finalize()),
+        }
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    static COUNT: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
+/// How many hashes this thread has started.
+#[cfg(test)]
+pub(crate) fn count() -> usize {
+    COUNT.with(core::cell::Cell::get)
+}
+
+/// Hashes pieces joined by colons: `H(concat(a, ":", b, …))`.
+pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
+    let mut hasher = Hasher::new(algorithm);
+    for (index, piece) in pieces.iter().enumerate() {
+        if index > 0 {
+            hasher.update(b":");
+        }
+        hasher.update(piece);
+    }
+    hasher.finish()
+}
+
+/// The result of a hash: 16 or 32 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Hash {
+    bytes: [u8; 32],
+    len: u8,
+}
+
+impl Hash {
+    fn new(output: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(output) {
+            *to = *from;
+        }
+        Self { bytes, len: output.len().min(32) as u8 }
+    }
+
+    /// Reads hexadecimal of either case. `None` unless it is as long as the algorithm's hash.
+    pub(crate) fn from_hex(algorithm: Algorithm, hex: &[u8]) -> Option<Self> {
+        let len = algorithm.output_len();
+        if hex.len() != len * 2 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (to, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            let [high, low] = pair else { return None };
+            *to = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(Self { bytes, len: len as u8 })
+    }
+
+    /// The bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Lower-case hexadecimal, which is what digests hash and send.
+    pub(crate) fn hex(&self) -> Hex {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.as_bytes()) {
+            if let [high, low] = pair {
+                *high = DIGITS.get(usize::from(byte >> 4)).copied().unwrap_or_default();
+                *low = DIGITS.get(usize::from(byte & 0x0f)).copied().unwrap_or_default();
+            }
+        }
+        Hex { digits, len: self.len * 2 }
+    }
+
+    /// Compares without telling by its time where the difference is.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.as_bytes().ct_eq(other.as_bytes()).into()
+    }
+}
+
+/// The value of one hexadecimal digit.
+pub(crate) fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// A hash in hexadecimal, without an allocation.
+#[derive(Clone, Copy)]
+pub(crate) struct Hex {
+    digits: [u8; 64],
+    len: u8,
+}
+
+impl Hex {
+    /// The digits.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.digits.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(algorithm: Algorithm, input: &[u8]) -> String {
+        String::from_utf8(hash_joined(algorithm, &[input]).hex().as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_hash_functions_are_those_of_their_standards() {
+        // RFC 1321 §A.5; FIPS 180-4 examples.
+        assert_eq!(hex(Algorithm::Md5, b"abc"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(
+            hex(Algorithm::Sha256, b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            hex(Algorithm::Sha512_256, b"abc"),
+            "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
+        );
+    }
+
+    #[test]
+    fn pieces_are_joined_by_colons() {
+        let joined = hash_joined(Algorithm::Md5, &[b"a", b"b", b""]);
+        let plain = hash_joined(Algorithm::Md5, &[b"a:b:"]);
+        assert!(joined.same_as(&plain));
+    }
+
+    #[test]
+    fn hexadecimal_is_read_in_both_cases_and_only_at_full_length() {
+        let hash = hash_joined(Algorithm::Sha256, &[b"x"]);
+        let lower = hash.hex();
+        let upper = lower.as_bytes().to_ascii_uppercase();
+        assert!(Hash::from_hex(Algorithm::Sha256, &upper).unwrap().same_as(&hash));
+        assert!(Hash::from_hex(Algorithm::Md5, &upper).is_none());
+        assert!(Hash::from_hex(Algorithm::Sha256, &upper[..63]).is_none());
+        let mut wrong = upper.clone();
+        wrong[5] = b'g';
+        assert!(Hash::from_hex(Algorithm::Sha256, &wrong).is_none());
+    }
+}

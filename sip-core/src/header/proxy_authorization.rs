@@ -1,0 +1,44 @@
+//! Proxy-Authorization: the answer to a proxy's challenge.
+
+use bytes::{BufMut, Bytes};
+
+use super::{HeaderName, TypedHeader};
+use crate::auth::Credentials;
+use crate::error::ParseError;
+
+/// Proxy-Authorization: the answer to a [`ProxyAuthenticate`](super::ProxyAuthenticate) challenge (RFC 3261 §20.28).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProxyAuthorization(pub Credentials);
+
+impl TypedHeader for ProxyAuthorization {
+    const NAME: HeaderName = HeaderName::PROXY_AUTHORIZATION;
+    /// The commas of this header separate parameters, not values (RFC 3261 §7.3.1).
+    const LIST: bool = false;
+
+    fn parse(value: &Bytes) -> Result<Self, ParseError> {
+        Credentials::parse_as(value, Self::NAME).map(Self)
+    }
+
+    fn encode(&self, out: &mut impl BufMut) {
+        self.0.encode(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_written_as_it_was_read() {
+        let value = Bytes::from_static(b"Digest username=\"u\", realm=\"a\", nonce=\"b\", uri=\"sip:c\", response=\"d\"");
+        let mut out = Vec::new();
+        ProxyAuthorization::parse(&value).unwrap().encode(&mut out);
+        assert_eq!(out, value);
+    }
+
+    #[test]
+    fn an_error_names_the_header() {
+        let error = ProxyAuthorization::parse(&Bytes::from_static(b"Digest realm=\"a")).unwrap_err();
+        assert_eq!(error.part, crate::error::Part::Header(ProxyAuthorization::NAME));
+    }
+}
