@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+pub mod auth;
 mod error;
 pub mod header;
 pub mod message;

@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use smallvec::SmallVec;
 
 use crate::error::ErrorKind;
+use crate::header::is_token_byte;
 
 /// More parameters than this in one value are refused.
 const MAX_PARAMS: usize = 64;
@@ -166,7 +167,7 @@ impl Scanner<'_> {
     }
 
     fn param(&mut self) -> Result<Param, (ErrorKind, usize)> {
-        let name = self.take(is_token);
+        let name = self.take(is_token_byte);
         if name.is_empty() {
             return Err((ErrorKind::Syntax, self.at));
         }
@@ -229,12 +230,6 @@ fn printable(value: &[u8]) -> Vec<u8> {
 /// White space between parameters, folds included.
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-/// RFC 3261 §25.1 `token`.
-pub(crate) const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// What we take as a value without quotes. More than a token: some leave the quotes off a nonce or a URI.

@@ -2,8 +2,9 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::param::{ParamList, is_space, is_token};
+use super::param::{ParamList, is_space};
 use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::is_token_byte;
 
 /// Parameters that a digest may have once.
 const SINGLE: [&str; 15] = [
@@ -31,7 +32,7 @@ impl SchemeValue {
         let error = |(kind, offset)| ParseError::new(kind, part.clone(), offset);
         let start = value.iter().position(|byte| !is_space(*byte)).unwrap_or(value.len());
         let rest = value.get(start..).unwrap_or_default();
-        let len = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
+        let len = rest.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(rest.len());
         let end = start + len;
         if len == 0 {
             return Err(error((ErrorKind::Syntax, start)));

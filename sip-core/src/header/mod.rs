@@ -1,15 +1,27 @@
 //! Header names and typed header values, one type a file.
 
+mod authentication_info;
+mod authorization;
 mod name;
+mod proxy_authenticate;
+mod proxy_authentication_info;
+mod proxy_authorization;
 mod values;
+mod www_authenticate;
 
 use bytes::{BufMut, Bytes};
 
 use crate::error::ParseError;
 
+pub use authentication_info::AuthenticationInfo;
+pub use authorization::Authorization;
 pub use name::HeaderName;
+pub use proxy_authenticate::ProxyAuthenticate;
+pub use proxy_authentication_info::ProxyAuthenticationInfo;
+pub use proxy_authorization::ProxyAuthorization;
 pub(crate) use name::{Known, known};
 pub use values::Values;
+pub use www_authenticate::WwwAuthenticate;
 
 /// A header whose values have a type. Whoever uses this crate may define his own:
 ///

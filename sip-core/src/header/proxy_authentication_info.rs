@@ -11,7 +11,7 @@ use crate::error::ParseError;
 pub struct ProxyAuthenticationInfo(pub AuthInfo);
 
 impl TypedHeader for ProxyAuthenticationInfo {
-    const NAME: HeaderName = HeaderName::PROXY_AUTHENTICATION_INFO;
+    const NAME: HeaderName = HeaderName::from_static("Proxy-Authentication-Info");
     /// The commas of this header separate parameters, not values (RFC 3261 §7.3.1).
     const LIST: bool = false;
 
