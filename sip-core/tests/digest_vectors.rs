@@ -23,17 +23,9 @@ fn every_published_and_recomputed_response_is_reproduced() {
         let method = Method::parse(text("method").as_bytes()).unwrap();
         let nc = u32::from_str_radix(text("nc"), 16).unwrap_or(1);
         let body = text("body");
-        let credentials = Credentials::answer(
-            &challenge,
-            text("user"),
-            text("pw"),
-            &method,
-            text("uri"),
-            text("cnonce"),
-            nc,
-            body,
-        )
-        .unwrap();
+        let credentials =
+            Credentials::answer(&challenge, text("user"), text("pw"), &method, text("uri"), text("cnonce"), nc, body)
+                .unwrap();
         let expected = text("recomputed");
         assert_eq!(credentials.response(), Some(expected.as_bytes()), "{}", text("source"));
 

@@ -24,14 +24,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, the strongest first.
-    pub const ALL: [Self; 6] = [
-        Self::Sha512_256,
-        Self::Sha512_256Sess,
-        Self::Sha256,
-        Self::Sha256Sess,
-        Self::Md5,
-        Self::Md5Sess,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Sha512_256, Self::Sha512_256Sess, Self::Sha256, Self::Sha256Sess, Self::Md5, Self::Md5Sess];
 
     /// Finds the algorithm by its token, in any case. `None` is an algorithm that we do not know.
     #[must_use]

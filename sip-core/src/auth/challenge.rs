@@ -261,12 +261,9 @@ mod tests {
 
     #[test]
     fn other_schemes_are_kept_as_they_are() {
-        for value in [
-            "NoOneKnowsThisScheme opaque-data=here",
-            "Bearer realm=\"x\", scope=\"a b\"",
-            "Negotiate YII=/+x",
-            "NTLM",
-        ] {
+        for value in
+            ["NoOneKnowsThisScheme opaque-data=here", "Bearer realm=\"x\", scope=\"a b\"", "Negotiate YII=/+x", "NTLM"]
+        {
             let challenge = parse(value).unwrap();
             assert!(!challenge.is_digest());
             assert!(!challenge.is_answerable());

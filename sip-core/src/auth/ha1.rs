@@ -50,11 +50,7 @@ impl Ha1 {
     /// What is hashed into the response: the stored hash, or with `-sess` the hash of it, the nonce and the cnonce.
     pub(crate) fn effective(&self, algorithm: Algorithm, nonce: &[u8], cnonce: &[u8]) -> Hex {
         let hex = self.hash.hex();
-        if algorithm.is_session() {
-            hash_joined(algorithm, &[hex.as_bytes(), nonce, cnonce]).hex()
-        } else {
-            hex
-        }
+        if algorithm.is_session() { hash_joined(algorithm, &[hex.as_bytes(), nonce, cnonce]).hex() } else { hex }
     }
 }
 

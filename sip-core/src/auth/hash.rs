@@ -157,10 +157,7 @@ mod tests {
     fn the_hash_functions_are_those_of_their_standards() {
         // RFC 1321 §A.5; FIPS 180-4 examples.
         assert_eq!(hex(Algorithm::Md5, b"abc"), "900150983cd24fb0d6963f7d28e17f72");
-        assert_eq!(
-            hex(Algorithm::Sha256, b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(hex(Algorithm::Sha256, b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(
             hex(Algorithm::Sha512_256, b"abc"),
             "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"

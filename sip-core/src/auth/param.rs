@@ -130,9 +130,9 @@ impl ParamList {
 
     /// Whether one of the names occurs twice.
     pub(crate) fn repeats(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| {
-            self.0.iter().filter(|param| param.name.eq_ignore_ascii_case(name.as_bytes())).nth(1).is_some()
-        })
+        names
+            .iter()
+            .any(|name| self.0.iter().filter(|param| param.name.eq_ignore_ascii_case(name.as_bytes())).nth(1).is_some())
     }
 
     fn set(&mut self, name: &'static str, value: Bytes, quoted: bool) {

@@ -8,8 +8,21 @@ use crate::header::is_token_byte;
 
 /// Parameters that a digest may have once.
 const SINGLE: [&str; 15] = [
-    "username", "username*", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "userhash",
-    "stale", "domain", "auts",
+    "username",
+    "username*",
+    "realm",
+    "nonce",
+    "uri",
+    "response",
+    "algorithm",
+    "cnonce",
+    "opaque",
+    "qop",
+    "nc",
+    "userhash",
+    "stale",
+    "domain",
+    "auts",
 ];
 
 /// A scheme and what follows it.

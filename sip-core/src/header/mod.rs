@@ -16,10 +16,10 @@ use crate::error::ParseError;
 pub use authentication_info::AuthenticationInfo;
 pub use authorization::Authorization;
 pub use name::HeaderName;
+pub(crate) use name::{Known, known};
 pub use proxy_authenticate::ProxyAuthenticate;
 pub use proxy_authentication_info::ProxyAuthenticationInfo;
 pub use proxy_authorization::ProxyAuthorization;
-pub(crate) use name::{Known, known};
 pub use values::Values;
 pub use www_authenticate::WwwAuthenticate;
 

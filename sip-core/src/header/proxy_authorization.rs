@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn the_header_is_written_as_it_was_read() {
-        let value = Bytes::from_static(b"Digest username=\"u\", realm=\"a\", nonce=\"b\", uri=\"sip:c\", response=\"d\"");
+        let value =
+            Bytes::from_static(b"Digest username=\"u\", realm=\"a\", nonce=\"b\", uri=\"sip:c\", response=\"d\"");
         let mut out = Vec::new();
         ProxyAuthorization::parse(&value).unwrap().encode(&mut out);
         assert_eq!(out, value);
