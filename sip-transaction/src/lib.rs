@@ -1,4 +1,4 @@
-//! To be written.
+//! SIP conversations without I/O: transactions (RFC 3261 §17, RFC 6026), the transport layer (§18) and their driver.
 #![warn(
     missing_docs,
     clippy::unwrap_used,
@@ -7,3 +7,15 @@
     clippy::panic,
     clippy::string_slice
 )]
+
+mod arena;
+mod config;
+mod endpoint;
+mod transport;
+
+pub use config::{Config, Timers};
+pub use endpoint::{
+    CancelError, ClientId, CloseReason, Counters, Ended, Endpoint, Event, Failure, Input, Output, Refused,
+    RespondError, SendError, ServerId, Snapshot,
+};
+pub use transport::{ConnectionId, ListenerConfig, ListenerId, Source, Target, Transport};
