@@ -9,8 +9,10 @@
 )]
 
 mod arena;
+mod awaited;
 mod config;
 mod endpoint;
+mod transaction;
 mod transport;
 
 pub use config::{Config, Timers};

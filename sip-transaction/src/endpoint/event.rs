@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip_core::{Request, Response, message::Mandatory};
+use sip_core::{Request, Response};
 
 use crate::arena::Slot;
+use crate::awaited::Mandatory;
 use crate::transport::{ConnectionId, ListenerId, Source, Transport};
 
 /// A request that others sent and that we answer.
@@ -191,7 +192,7 @@ pub enum Ended {
 }
 
 /// What an endpoint tells its user.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// A new request. Exactly one [`ServerEnded`](Self::ServerEnded) follows for its id.

@@ -200,12 +200,7 @@ mod tests {
                     State::Calling,
                     &[Send, Start(Timer::A, MS(500)), Start(Timer::B, MS(32_000))],
                 ),
-                (
-                    State::Calling,
-                    Event::Timer(Timer::A),
-                    State::Calling,
-                    &[SendAgain, Start(Timer::A, MS(1_000))],
-                ),
+                (State::Calling, Event::Timer(Timer::A), State::Calling, &[SendAgain, Start(Timer::A, MS(1_000))]),
                 (State::Calling, Event::Timer(Timer::B), State::Terminated, &[TimedOut, Terminate]),
                 (State::Calling, Event::TransportError, State::Terminated, &[Undeliverable, Terminate]),
                 (

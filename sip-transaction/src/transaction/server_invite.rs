@@ -182,9 +182,7 @@ impl ServerInvite {
 mod tests {
     use super::super::table;
     use super::*;
-    use Action::{
-        Acknowledged, DeliverAck, Repeat, Send, SendAgain, SendTrying, Start, Stop, Terminate, TimedOut,
-    };
+    use Action::{Acknowledged, DeliverAck, Repeat, Send, SendAgain, SendTrying, Start, Stop, Terminate, TimedOut};
 
     const STATES: [State; 7] = [
         State::Idle,
@@ -214,8 +212,7 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_over_datagrams() {
         let accepted: &[Action] = &[Stop(Lane::Repeat), Send, Start(Timer::L, MS(32_000))];
-        let rejected: &[Action] =
-            &[Stop(Lane::Repeat), Send, Start(Timer::G, MS(500)), Start(Timer::H, MS(32_000))];
+        let rejected: &[Action] = &[Stop(Lane::Repeat), Send, Start(Timer::G, MS(500)), Start(Timer::H, MS(32_000))];
         table::check(
             &STATES,
             &EVENTS,

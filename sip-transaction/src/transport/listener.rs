@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
-use sip_core::uri::HostPort;
-
 use super::Transport;
+use crate::awaited::HostPort;
 
 /// A listening socket of an [`Endpoint`](crate::Endpoint): numbered in the order of
 /// [`add_listener`](crate::Endpoint::add_listener), from 0.
