@@ -14,4 +14,6 @@ pub mod header;
 pub mod message;
 
 pub use error::{ErrorKind, ParseError, Part};
-pub use message::{Header, Headers, Limits, Message, Method, Request, Response, StatusCode};
+pub use message::{
+    Edit, Header, Headers, Limits, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, StatusCode,
+};

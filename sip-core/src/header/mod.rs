@@ -21,6 +21,7 @@ pub use proxy_authenticate::ProxyAuthenticate;
 pub use proxy_authentication_info::ProxyAuthenticationInfo;
 pub use proxy_authorization::ProxyAuthorization;
 pub use values::Values;
+pub(crate) use values::{has_parameter, value_length};
 pub use www_authenticate::WwwAuthenticate;
 
 /// A header whose values have a type. Whoever uses this crate may define his own:

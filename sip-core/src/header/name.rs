@@ -192,10 +192,13 @@ impl HeaderName {
     /// Parses a name in any case, long or compact.
     ///
     /// # Errors
-    /// When the bytes are not a token (RFC 3261 §25.1).
+    /// When the bytes are not a token (RFC 3261 §25.1) or more than 65,535.
     pub fn parse(name: &[u8]) -> Result<Self, ParseError> {
         match known(name) {
             Some(known) => Ok(Self::from(known)),
+            None if name.len() > usize::from(u16::MAX) => {
+                Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, 0))
+            }
             None if is_token(name) => Ok(Self(Repr::Other(Bytes::copy_from_slice(name)))),
             None => Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, 0)),
         }
@@ -214,7 +217,7 @@ impl HeaderName {
             assert!(is_token_byte(bytes[at]), "a header name must be a token");
             at += 1;
         }
-        assert!(at > 0, "a header name must not be empty");
+        assert!(at > 0 && at <= u16::MAX as usize, "a header name has 1 to 65,535 bytes");
         match known(bytes) {
             Some(known) => Self(Repr::Known(known)),
             None => Self(Repr::Other(Bytes::from_static(bytes))),
@@ -232,6 +235,64 @@ impl HeaderName {
             Repr::Known(known) => Some(known),
             Repr::Other(_) => None,
         }
+    }
+
+    /// Whether one line of this name may hold several values with commas between them (RFC 3261 §7.3.1), as far as
+    /// is known here.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(
+            self.known(),
+            Some(
+                Known::Accept
+                    | Known::AcceptContact
+                    | Known::AcceptEncoding
+                    | Known::AcceptLanguage
+                    | Known::AcceptResourcePriority
+                    | Known::AlertInfo
+                    | Known::Allow
+                    | Known::AllowEvents
+                    | Known::CallInfo
+                    | Known::Contact
+                    | Known::ContentEncoding
+                    | Known::ContentLanguage
+                    | Known::Diversion
+                    | Known::ErrorInfo
+                    | Known::FeatureCaps
+                    | Known::Geolocation
+                    | Known::HistoryInfo
+                    | Known::InReplyTo
+                    | Known::PAccessNetworkInfo
+                    | Known::PAssertedIdentity
+                    | Known::PAssociatedUri
+                    | Known::PMediaAuthorization
+                    | Known::PPreferredIdentity
+                    | Known::PVisitedNetworkId
+                    | Known::Path
+                    | Known::PermissionMissing
+                    | Known::PolicyContact
+                    | Known::ProxyRequire
+                    | Known::Reason
+                    | Known::RecordRoute
+                    | Known::RecvInfo
+                    | Known::RejectContact
+                    | Known::RemotePartyId
+                    | Known::RequestDisposition
+                    | Known::Require
+                    | Known::ResourcePriority
+                    | Known::Route
+                    | Known::SecurityClient
+                    | Known::SecurityServer
+                    | Known::SecurityVerify
+                    | Known::ServiceRoute
+                    | Known::Supported
+                    | Known::TriggerConsent
+                    | Known::Unsupported
+                    | Known::UserToUser
+                    | Known::Via
+                    | Known::Warning
+            )
+        )
     }
 
     /// The long form of a registered name; any other as it was written.

@@ -15,7 +15,7 @@ pub struct Values {
 impl Values {
     /// The values of a line of this type.
     #[must_use]
-    pub fn new<H: TypedHeader>(line: Bytes) -> Self {
+    pub fn of<H: TypedHeader>(line: Bytes) -> Self {
         let rest = if H::EMPTY && line.is_empty() { None } else { Some((0, line)) };
         Self { rest, list: H::LIST }
     }
@@ -43,10 +43,25 @@ impl Iterator for Values {
 
 /// Where the first comma is that ends a value, or the length of it all.
 pub(crate) fn value_length(line: &[u8]) -> usize {
+    outside(line).find(|(_, byte)| *byte == b',').map_or(line.len(), |(offset, _)| offset)
+}
+
+/// Whether a value has a parameter of this name behind its address.
+pub(crate) fn has_parameter(value: &[u8], name: &[u8]) -> bool {
+    outside(value).any(|(offset, byte)| {
+        let rest = value.get(offset + 1..).unwrap_or_default().trim_ascii_start();
+        byte == b';'
+            && rest.get(..name.len()).is_some_and(|written| written.eq_ignore_ascii_case(name))
+            && rest.get(name.len()).is_none_or(|next| !super::is_token_byte(*next))
+    })
+}
+
+/// The bytes that are neither in a quoted string nor in angle brackets.
+fn outside(line: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
     let mut quoted = false;
     let mut bracketed = false;
     let mut escaped = false;
-    for (offset, byte) in line.iter().enumerate() {
+    line.iter().copied().enumerate().filter(move |(_, byte)| {
         if quoted {
             match byte {
                 _ if escaped => escaped = false,
@@ -54,18 +69,16 @@ pub(crate) fn value_length(line: &[u8]) -> usize {
                 b'"' => quoted = false,
                 _ => {}
             }
-            continue;
+            return false;
         }
-        match byte {
-            b'>' if bracketed => bracketed = false,
-            _ if bracketed => {}
-            b'"' => quoted = true,
-            b'<' => bracketed = true,
-            b',' => return offset,
-            _ => {}
+        if bracketed {
+            bracketed = *byte != b'>';
+            return false;
         }
-    }
-    line.len()
+        quoted = *byte == b'"';
+        bracketed = *byte == b'<';
+        !quoted && !bracketed
+    })
 }
 
 #[cfg(test)]
@@ -77,5 +90,19 @@ mod tests {
         assert_eq!(value_length(b"\"a, b\" <sip:x,y>;p=\"\\\",\", c"), 24);
         assert_eq!(value_length(b"\"a, b <sip:x>"), 13);
         assert_eq!(value_length(b","), 0);
+    }
+
+    #[test]
+    fn a_parameter_counts_only_behind_the_address() {
+        for (value, has) in [
+            (&b"<sip:a;tag=1>"[..], false),
+            (b"\";tag=1\" <sip:a>", false),
+            (b"<sip:a>;tag=1", true),
+            (b"sip:a ; TAG=1", true),
+            (b"<sip:a>;tagged=1", false),
+            (b"<sip:a>;tag", true),
+        ] {
+            assert_eq!(has_parameter(value, b"tag"), has, "{value:?}");
+        }
     }
 }

@@ -8,12 +8,18 @@ use crate::header::{HeaderName, TypedHeader, Values};
 
 /// The headers of a message, in the order of their lines. Names match whatever their case and form
 /// (RFC 3261 §7.3.1, §7.3.3).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Headers {
     bytes: Bytes,
     start: u32,
     body: u32,
     entries: Entries,
+}
+
+impl Clone for Headers {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), entries: Entries::from_slice(&self.entries), ..*self }
+    }
 }
 
 /// One header line.
@@ -28,6 +34,16 @@ pub struct Header {
 impl Headers {
     pub(super) fn new(bytes: Bytes, start: usize, index: Index) -> Self {
         Self { bytes, start: start as u32, body: index.end as u32, entries: index.entries }
+    }
+
+    /// The header section of nothing, on which builders begin.
+    pub(super) fn none() -> Self {
+        Self { bytes: Bytes::new(), start: 0, body: 0, entries: Entries::new() }
+    }
+
+    /// A header section whose lines are known.
+    pub(super) fn from_parts(bytes: Bytes, start: usize, entries: Entries, body: usize) -> Self {
+        Self { bytes, start: start as u32, body: body as u32, entries }
     }
 
     /// How many header lines there are.
@@ -83,13 +99,31 @@ impl Headers {
 
     /// Every value of this type: those of repeated lines and those joined by commas alike (RFC 3261 §7.3.1).
     pub fn all<H: TypedHeader>(&self) -> impl Iterator<Item = Result<H, ParseError>> + '_ {
-        self.entries.iter().filter(|entry| self.is(entry, &H::NAME)).flat_map(|entry| {
+        self.entries.iter().filter(|entry| entry.is(&self.bytes, &H::NAME)).flat_map(|entry| {
             let value = self.value(entry);
-            let origin = if entry.folded { 0 } else { entry.value_start() };
-            Values::new::<H>(value).map(move |(offset, value)| {
+            let origin = if entry.folded { 0 } else { entry.value().start };
+            Values::of::<H>(value).map(move |(offset, value)| {
                 H::parse(&value).map_err(|error| ParseError { offset: error.offset + origin + offset, ..error })
             })
         })
+    }
+
+    /// The lines, in order.
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Where the first line begins.
+    pub(super) fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    /// The bytes of the lines from one number up to another, their line ends included.
+    pub(super) fn run(&self, first: usize, end: usize) -> &[u8] {
+        let from = self.entries.get(first).map_or(self.start(), Entry::start);
+        // After the last line comes the empty one.
+        let to = self.entries.get(end).map_or((self.body as usize).saturating_sub(2), Entry::start);
+        self.bytes.get(from..to).unwrap_or_default()
     }
 
     /// The bytes that the message was parsed from.
@@ -99,7 +133,7 @@ impl Headers {
 
     /// The entries of a name.
     pub(super) fn lines<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a Entry> + 'a {
-        self.entries.iter().filter(|entry| self.is(entry, name))
+        self.entries.iter().filter(|entry| entry.is(&self.bytes, name))
     }
 
     /// The whole message, when its body is so long.
@@ -108,26 +142,16 @@ impl Headers {
         if end == self.bytes.len() { self.bytes.clone() } else { self.bytes.slice(..end) }
     }
 
-    fn is(&self, entry: &Entry, name: &HeaderName) -> bool {
-        match (entry.known, name.known()) {
-            (None, None) => self
-                .bytes
-                .get(entry.start()..entry.name_end())
-                .is_some_and(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes())),
-            (written, wanted) => written == wanted,
-        }
-    }
-
     fn name(&self, entry: &Entry) -> HeaderName {
         match entry.known {
             Some(known) => HeaderName::from(known),
-            None => HeaderName::unknown(self.bytes.slice(entry.start()..entry.name_end())),
+            None => HeaderName::unknown(self.bytes.slice(entry.name())),
         }
     }
 
     /// The trimmed value; only folded ones are copied.
     pub(super) fn value(&self, entry: &Entry) -> Bytes {
-        let range = entry.value_start()..entry.value_end();
+        let range = entry.value();
         if range.is_empty() {
             Bytes::new()
         } else if entry.folded {

@@ -1,5 +1,7 @@
 //! The one scanner that decides where a header begins and ends: for reading, editing, removing and framing alike.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 
@@ -20,36 +22,65 @@ pub(crate) struct Index {
 /// As many headers as an ordinary message has, without allocation.
 pub(crate) type Entries = SmallVec<[Entry; 32]>;
 
-/// One header line with its folds: 12 bytes, so that moving a message stays cheap.
+/// One header line with its folds: 16 bytes, so that moving a message stays cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     start: u32,
+    value_start: u32,
+    value_end: u32,
     name_length: u16,
-    value_offset: u16,
-    value_length: u16,
     pub(crate) known: Option<Known>,
     pub(crate) folded: bool,
 }
 
 impl Entry {
+    /// An entry for a line that was not scanned but written; offsets are at most `u32::MAX`.
+    pub(crate) fn new(start: usize, name_end: usize, value: Range<usize>, known: Option<Known>, folded: bool) -> Self {
+        Self {
+            start: start as u32,
+            value_start: value.start as u32,
+            value_end: value.end as u32,
+            name_length: (name_end - start) as u16,
+            known,
+            folded,
+        }
+    }
+
+    /// The same line somewhere else.
+    pub(crate) fn moved(self, from: usize, to: usize) -> Self {
+        let move_offset = |offset: u32| (offset as usize - from + to) as u32;
+        Self {
+            start: move_offset(self.start),
+            value_start: move_offset(self.value_start),
+            value_end: move_offset(self.value_end),
+            ..self
+        }
+    }
+
     /// Where the line begins.
     pub(crate) fn start(&self) -> usize {
         self.start as usize
     }
 
-    /// Where the name ends.
-    pub(crate) fn name_end(&self) -> usize {
-        self.start() + usize::from(self.name_length)
+    /// The name as it is written.
+    pub(crate) fn name(&self) -> Range<usize> {
+        self.start()..self.start() + usize::from(self.name_length)
     }
 
-    /// Where the trimmed value begins.
-    pub(crate) fn value_start(&self) -> usize {
-        self.start() + usize::from(self.value_offset)
+    /// The trimmed value.
+    pub(crate) fn value(&self) -> Range<usize> {
+        self.value_start as usize..self.value_end as usize
     }
 
-    /// Where the trimmed value ends.
-    pub(crate) fn value_end(&self) -> usize {
-        self.value_start() + usize::from(self.value_length)
+    /// Whether this line, which is one of `bytes`, has this name in any case and form.
+    #[inline]
+    pub(crate) fn is(&self, bytes: &[u8], name: &HeaderName) -> bool {
+        match (self.known, name.known()) {
+            (None, None) => {
+                bytes.get(self.name()).is_some_and(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes()))
+            }
+            (written, wanted) => written == wanted,
+        }
     }
 }
 
@@ -74,11 +105,11 @@ impl Index {
                 return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
             }
             if entry.known == Some(Known::ContentLength) {
-                let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value_start());
+                let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value().start);
                 if index.content_length.is_some() {
                     return Err(error(ErrorKind::Repeated));
                 }
-                let value = bytes.get(entry.value_start()..entry.value_end()).unwrap_or_default();
+                let value = bytes.get(entry.value()).unwrap_or_default();
                 index.content_length = Some(number(value).map_err(error)?);
             }
             index.entries.push(entry);
@@ -98,10 +129,13 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
     while let Some(b' ' | b'\t') = rest.get(colon) {
         colon += 1;
     }
+    if name_length > usize::from(u16::MAX) {
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
+    }
     if name.is_empty() || rest.get(colon) != Some(&b':') {
         return Err(syntax(start + colon));
     }
-    let maximum = limits.line.min(usize::from(u16::MAX));
+    let maximum = limits.line;
     let mut value_start = colon + 1;
     while let Some(b' ' | b'\t') = rest.get(value_start) {
         value_start += 1;
@@ -143,9 +177,9 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
     let folded = folded && memchr(b'\n', rest.get(value_start..value_end).unwrap_or_default()).is_some();
     let entry = Entry {
         start: start as u32,
+        value_start: (start + value_start) as u32,
+        value_end: (start + value_end) as u32,
         name_length: name_length as u16,
-        value_offset: value_start as u16,
-        value_length: (value_end - value_start) as u16,
         known: known(name),
         folded,
     };

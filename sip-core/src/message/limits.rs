@@ -7,7 +7,7 @@ pub struct Limits {
     pub message: usize,
     /// Header lines; folded lines count once.
     pub headers: usize,
-    /// One header line with its folds, and the start line. Never more than 65,535, whatever is set here.
+    /// One header line with its folds, and the start line.
     pub line: usize,
     /// The Request-URI.
     pub uri: usize,

@@ -1,16 +1,24 @@
 //! Messages: an index of offsets over the bytes that came, parsed further only when asked.
 
+mod answerable;
+mod builder;
+mod draft;
+mod edit;
 mod headers;
 mod index;
 mod limits;
 mod method;
 mod request;
 mod response;
+mod scratch;
 mod start_line;
 mod status;
 
 use bytes::Bytes;
 
+pub use answerable::Answerable;
+pub use builder::{RequestBuilder, ResponseBuilder};
+pub use edit::{Edit, Editable};
 pub use headers::{Header, Headers};
 pub use limits::Limits;
 pub use method::Method;

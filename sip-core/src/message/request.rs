@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Headers, Method};
+use super::{Edit, Headers, Method};
 
 /// A request (RFC 3261 §7.1): its bytes and an index over them. Clones share the bytes.
 #[derive(Debug, Clone)]
@@ -44,6 +44,12 @@ impl Request {
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.headers.message(self.body.len())
+    }
+
+    /// Begins to change the request.
+    #[must_use]
+    pub fn edit(&self) -> Edit<Self> {
+        Edit::new(self.clone())
     }
 
     pub(super) fn uri_range(&self) -> Range<usize> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Headers, StatusCode};
+use super::{Edit, Headers, Request, ResponseBuilder, StatusCode};
 
 /// A response (RFC 3261 §7.2): its bytes and an index over them. Clones share the bytes.
 #[derive(Debug, Clone)]
@@ -16,6 +16,13 @@ pub struct Response {
 }
 
 impl Response {
+    /// Begins the response to a request: Via, From, To, Call-ID and CSeq are copied, and Timestamp to a 100
+    /// (RFC 3261 §8.2.6).
+    #[must_use]
+    pub fn to(request: &Request, status: StatusCode) -> ResponseBuilder {
+        ResponseBuilder::new(request.headers(), status)
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -44,5 +51,11 @@ impl Response {
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.headers.message(self.body.len())
+    }
+
+    /// Begins to change the response.
+    #[must_use]
+    pub fn edit(&self) -> Edit<Self> {
+        Edit::new(self.clone())
     }
 }
