@@ -10,7 +10,9 @@
 
 pub mod auth;
 mod error;
+pub mod framing;
 pub mod header;
+pub mod ident;
 pub mod message;
 
 pub use error::{ErrorKind, ParseError, Part};

@@ -118,6 +118,11 @@ impl Headers {
         self.start as usize
     }
 
+    /// Where the body begins.
+    pub(super) fn end(&self) -> usize {
+        self.body as usize
+    }
+
     /// The bytes of the lines from one number up to another, their line ends included.
     pub(super) fn run(&self, first: usize, end: usize) -> &[u8] {
         let from = self.entries.get(first).map_or(self.start(), Entry::start);

@@ -100,6 +100,13 @@ impl Message {
         })
     }
 
+    /// How many bytes the message is.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no message is empty")]
+    pub fn len(&self) -> usize {
+        self.headers().end() + self.body().len()
+    }
+
     /// The header section.
     #[must_use]
     pub fn headers(&self) -> &Headers {
@@ -138,4 +145,27 @@ impl From<Response> for Message {
     fn from(response: Response) -> Self {
         Self::Response(response)
     }
+}
+
+/// How long the body of a message on a stream is, given its whole head, and what is wrong with a message whose
+/// length is known all the same.
+///
+/// # Errors
+/// When the length is unknown or in doubt.
+pub(crate) fn head_extent(head: &[u8], limits: &Limits) -> Result<(usize, Option<ParseError>), ParseError> {
+    let (start, error) = match StartLine::parse(head, limits) {
+        Ok(line) => (line.end, None),
+        Err(error) => match memchr::memmem::find(head, b"\r\n") {
+            // A line that holds a lone CR or LF may be two to somebody else.
+            Some(end) if memchr::memchr2(b'\r', b'\n', head) == Some(end) => (end + 2, Some(error)),
+            _ => return Err(error),
+        },
+    };
+    let index = Index::parse(head, start, limits)?;
+    let missing = ParseError::new(ErrorKind::Missing, Part::Header(HeaderName::CONTENT_LENGTH), index.end);
+    let length = index.content_length.ok_or(missing)? as usize;
+    if length > limits.body {
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, index.end));
+    }
+    Ok((length, error))
 }
