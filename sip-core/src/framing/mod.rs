@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn a_websocket_message_holds_exactly_one_sip_message() {
         let limits = Limits::default();
-        assert!(matches!(websocket(bytes("\r\nabcd"), &limits), Frame::Message(message) if &message.body()[..] == b"abcd"));
+        assert!(
+            matches!(websocket(bytes("\r\nabcd"), &limits), Frame::Message(message) if &message.body()[..] == b"abcd")
+        );
         assert!(matches!(websocket(bytes("Content-Length: 4\r\n\r\nabcd"), &limits), Frame::Message(_)));
         let Frame::Bad { error, answerable } = websocket(bytes("Content-Length: 2\r\n\r\nabcd"), &limits) else {
             panic!("two bytes too many")
