@@ -70,7 +70,8 @@ pub trait TypedHeader: Sized {
 }
 
 /// The bytes of a token (RFC 3261 §25.1).
-const TOKEN: [bool; 256] = {
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {

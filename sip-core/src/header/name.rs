@@ -218,7 +218,7 @@ impl HeaderName {
             at += 1;
         }
         assert!(at > 0 && at <= u16::MAX as usize, "a header name has 1 to 65,535 bytes");
-        match known(bytes) {
+        match known_const(bytes) {
             Some(known) => Self(Repr::Known(known)),
             None => Self(Repr::Other(Bytes::from_static(bytes))),
         }
@@ -371,7 +371,8 @@ const SLOTS: usize = 512;
 static TABLE: [u8; SLOTS] = build_table();
 
 /// Compact forms by letter, numbers plus one.
-const COMPACT: [u8; 26] = {
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+static COMPACT: [u8; 26] = {
     let mut table = [0; 26];
     let mut number = 0;
     while number < Known::COMPACT.len() {
@@ -383,6 +384,7 @@ const COMPACT: [u8; 26] = {
     table
 };
 
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const fn build_table() -> [u8; SLOTS] {
     let mut table = [0; SLOTS];
     let mut number = 0;
@@ -413,15 +415,10 @@ const fn hash(name: &[u8]) -> usize {
 
 /// The registered name that these bytes are, in any case, long or compact.
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, letters are checked")]
-pub(crate) const fn known(name: &[u8]) -> Option<Known> {
+#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+pub(crate) fn known(name: &[u8]) -> Option<Known> {
     if let [letter] = *name {
-        let letter = letter | 0x20;
-        return if letter.is_ascii_lowercase() && name[0].is_ascii_alphabetic() {
-            number(COMPACT[(letter - b'a') as usize])
-        } else {
-            None
-        };
+        return compact(letter);
     }
     let mut slot = hash(name);
     loop {
@@ -434,6 +431,36 @@ pub(crate) const fn known(name: &[u8]) -> Option<Known> {
         }
         slot = (slot + 1) % SLOTS;
     }
+}
+
+/// As [`known`], at compile time.
+#[expect(clippy::indexing_slicing, reason = "the loops' conditions bound the indices")]
+const fn known_const(name: &[u8]) -> Option<Known> {
+    if let [letter] = *name {
+        return compact(letter);
+    }
+    let mut entry = 0;
+    while entry < Known::LONG.len() {
+        let long = Known::LONG[entry].as_bytes();
+        let mut same = 0;
+        while same < name.len()
+            && same < long.len()
+            && name[same].eq_ignore_ascii_case(&long[same])
+        {
+            same += 1;
+        }
+        if same == name.len() && same == long.len() {
+            return Some(Known::ALL[entry]);
+        }
+        entry += 1;
+    }
+    None
+}
+
+#[expect(clippy::indexing_slicing, reason = "a lower-case letter is one of 26")]
+const fn compact(letter: u8) -> Option<Known> {
+    let letter = letter.to_ascii_lowercase();
+    if letter.is_ascii_lowercase() { number(COMPACT[(letter - b'a') as usize]) } else { None }
 }
 
 #[expect(clippy::indexing_slicing, reason = "the tables hold numbers of names only")]
