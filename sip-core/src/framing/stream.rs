@@ -87,10 +87,13 @@ impl Stream {
 
     fn advance(&mut self) -> Result<Option<Frame>, ParseError> {
         if self.pending.is_none() {
-            if self.scanned == 0
-                && let Some(frame) = self.keep_alive()?
-            {
-                return Ok(Some(frame));
+            if self.scanned == 0 {
+                if let Some(frame) = self.keep_alive()? {
+                    return Ok(Some(frame));
+                }
+                if matches!(*self.buffer, [] | [b'\r']) {
+                    return Ok(None);
+                }
             }
             self.find_head()?;
         }
@@ -127,6 +130,7 @@ impl Stream {
                 Ok(Some(if self.half_ping { Frame::Pong } else { Frame::Ping }))
             }
             [] | [b'\r'] => Ok(None),
+            // Letters, mostly.
             [first, ..] if crate::header::is_token_byte(first) => Ok(None),
             // TLS, a bare LF, anything: no start line begins like this.
             _ => Err(ParseError::new(ErrorKind::Syntax, Part::StartLine, 0)),
