@@ -248,7 +248,15 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// An original line: its name, how it is written before the value, and the value.
 fn original() -> impl Strategy<Value = Line> {
-    let names = prop_oneof![Just("Route"), Just("ROUTE"), Just("X-Own"), Just("x-oWN"), Just("Subject"), Just("s"), Just("X-Other")];
+    let names = prop_oneof![
+        Just("Route"),
+        Just("ROUTE"),
+        Just("X-Own"),
+        Just("x-oWN"),
+        Just("Subject"),
+        Just("s"),
+        Just("X-Other")
+    ];
     let values = prop_oneof![
         "[a-z<>\",;\\\\ ]{0,12}",
         Just("<sip:a;lr>,<sip:b;lr> , <sip:c>".to_owned()),

@@ -127,16 +127,7 @@ fn one_byte_at_a_time_gives_the_same_frames() {
     let expected = whole(bytes.as_bytes());
     assert_eq!(split(bytes.as_bytes(), &vec![1; bytes.len()]), expected);
     let message = Got::Message(one.into_bytes());
-    let expect = [
-        Got::Pong,
-        Got::Ping,
-        message.clone(),
-        Got::Pong,
-        message.clone(),
-        message,
-        Got::Pong,
-        Got::Ping,
-        Got::Pong,
-    ];
+    let expect =
+        [Got::Pong, Got::Ping, message.clone(), Got::Pong, message.clone(), message, Got::Pong, Got::Ping, Got::Pong];
     assert_eq!(expected, expect);
 }

@@ -40,7 +40,8 @@ fn refused_everywhere(headers_and_body: impl AsRef<[u8]>) -> ErrorKind {
 
 #[test]
 fn a_space_before_the_colon_of_content_length_changes_nothing() {
-    for written in ["Content-Length : 5", "l \t: 5", "CONTENT-LENGTH:5", "Content-Length:\r\n 5", "L :\t\r\n\t5 \r\n "] {
+    for written in ["Content-Length : 5", "l \t: 5", "CONTENT-LENGTH:5", "Content-Length:\r\n 5", "L :\t\r\n\t5 \r\n "]
+    {
         let bytes = with(format!("{written}\r\n\r\nhello"));
         assert_eq!(&parse(bytes.clone()).unwrap().body()[..], b"hello", "{written}");
         let mut stream = Stream::new(Limits::default());
@@ -176,7 +177,13 @@ fn what_removing_takes_away_is_what_reading_sees() {
 
 #[test]
 fn a_lone_cr_or_lf_ends_no_line_and_is_refused() {
-    for rest in ["Subject: a\nX: b\r\n\r\n", "Subject: a\rX: b\r\n\r\n", "Subject: a\r\n\nbody", "Subject: a\r\n\rbody", "\n\r\n"] {
+    for rest in [
+        "Subject: a\nX: b\r\n\r\n",
+        "Subject: a\rX: b\r\n\r\n",
+        "Subject: a\r\n\nbody",
+        "Subject: a\r\n\rbody",
+        "\n\r\n",
+    ] {
         assert_eq!(parse(with(rest)).unwrap_err().kind, ErrorKind::Syntax, "{rest:?}");
     }
     let bare = HEAD.replace("\r\n", "\n");

@@ -415,7 +415,10 @@ const fn hash(name: &[u8]) -> usize {
 
 /// The registered name that these bytes are, in any case, long or compact.
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "slots are taken modulo the table's length, its numbers are those of names"
+)]
 pub(crate) fn known(name: &[u8]) -> Option<Known> {
     if let [letter] = *name {
         return compact(letter);
@@ -443,10 +446,7 @@ const fn known_const(name: &[u8]) -> Option<Known> {
     while entry < Known::LONG.len() {
         let long = Known::LONG[entry].as_bytes();
         let mut same = 0;
-        while same < name.len()
-            && same < long.len()
-            && name[same].eq_ignore_ascii_case(&long[same])
-        {
+        while same < name.len() && same < long.len() && name[same].eq_ignore_ascii_case(&long[same]) {
             same += 1;
         }
         if same == name.len() && same == long.len() {
