@@ -1,0 +1,393 @@
+//! A cursor over the bytes of one value, with the byte classes of the grammar (RFC 3261 §25.1).
+//!
+//! Parsers of values walk it forward once and take slices that share the message's memory. Where the grammar is
+//! stricter than it need be for a reader, the classes are wider: bytes over 0x7F are text, never an error.
+
+use bytes::{BufMut, Bytes};
+
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::HeaderName;
+
+/// `token` of RFC 3261 §25.1.
+pub(crate) const TOKEN: u8 = 1;
+/// Bytes of a host name.
+pub(crate) const HOST: u8 = 1 << 1;
+/// Bytes of the user part and password of a SIP URI.
+pub(crate) const USER: u8 = 1 << 2;
+/// Bytes of a URI parameter's name or value.
+pub(crate) const URI_PARAM: u8 = 1 << 3;
+/// Bytes of an unquoted value of a header parameter.
+pub(crate) const VALUE: u8 = 1 << 4;
+/// Bytes of a URI that is not looked into.
+pub(crate) const URI: u8 = 1 << 5;
+/// Bytes of free text on one line.
+pub(crate) const TEXT: u8 = 1 << 6;
+/// White space, line breaks of folded values too.
+pub(crate) const SPACE: u8 = 1 << 7;
+
+static CLASSES: [u8; 256] = classes();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when the crate is built")]
+const fn classes() -> [u8; 256] {
+    const fn has(set: &[u8], byte: u8) -> bool {
+        let mut i = 0;
+        while i < set.len() {
+            if set[i] == byte {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let byte = i as u8;
+        let alphanumeric = byte.is_ascii_alphanumeric();
+        let visible = byte > 0x20 && byte != 0x7F;
+        let mut class = 0;
+        if alphanumeric || has(b"-.!%*_+`'~", byte) {
+            class |= TOKEN;
+        }
+        if alphanumeric || has(b"-._", byte) {
+            class |= HOST;
+        }
+        if visible && !has(b"@<>\"", byte) {
+            class |= USER;
+        }
+        if visible && !has(b";?@<>\"=", byte) {
+            class |= URI_PARAM;
+        }
+        if visible && !has(b";,\"<>", byte) {
+            class |= VALUE;
+        }
+        if visible && !has(b"<>\"", byte) {
+            class |= URI;
+        }
+        if byte >= 0x20 && byte != 0x7F || byte == b'\t' {
+            class |= TEXT;
+        }
+        if has(b" \t\r\n", byte) {
+            class |= SPACE;
+        }
+        table[i] = class;
+        i += 1;
+    }
+    table
+}
+
+/// Whether `byte` belongs to one of the classes in `mask`.
+#[inline]
+pub(crate) fn is(byte: u8, mask: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|class| class & mask != 0)
+}
+
+/// Whether all of `bytes` belong to one of the classes in `mask`.
+pub(crate) fn all(bytes: &[u8], mask: u8) -> bool {
+    bytes.iter().all(|&byte| is(byte, mask))
+}
+
+/// Whether `bytes` is a token.
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && all(bytes, TOKEN)
+}
+
+/// What is wrong and where, before the part that it is in is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: ErrorKind,
+    pub(crate) offset: usize,
+}
+
+impl Fault {
+    pub(crate) fn within(self, part: Part) -> ParseError {
+        ParseError::new(self.kind, part, self.offset)
+    }
+}
+
+/// The result of reading a piece of a value.
+pub(crate) type Scan<T> = Result<T, Fault>;
+
+/// A place in the bytes of a value.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'a> {
+    source: &'a Bytes,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(source: &'a Bytes) -> Self {
+        Self { source, at: 0, end: source.len() }
+    }
+
+    /// A cursor over a part of the same bytes; offsets stay those of the whole.
+    pub(crate) fn sub(&self, start: usize, end: usize) -> Self {
+        let end = end.min(self.end);
+        Self { source: self.source, at: start.min(end), end }
+    }
+
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.source.get(self.at..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at >= self.end
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.rest().first().copied()
+    }
+
+    /// Goes forward by `count` bytes, at most to the end.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count).min(self.end);
+    }
+
+    /// The bytes from `start` to `end`, sharing memory; nothing when the range is not within the value.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> Bytes {
+        if start < end && end <= self.source.len() { self.source.slice(start..end) } else { Bytes::new() }
+    }
+
+    /// The bytes from `start` to here.
+    pub(crate) fn since(&self, start: usize) -> Bytes {
+        self.slice(start, self.at)
+    }
+
+    pub(crate) fn raw(&self, start: usize, end: usize) -> &'a [u8] {
+        self.source.get(start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn skip_space(&mut self) {
+        self.take(SPACE);
+    }
+
+    /// Goes over `byte` if it is next.
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    /// Goes over `byte` and the white space around it, or stays where it is.
+    pub(crate) fn separator(&mut self, byte: u8) -> bool {
+        let start = self.at;
+        self.skip_space();
+        if self.eat(byte) {
+            self.skip_space();
+            return true;
+        }
+        self.at = start;
+        false
+    }
+
+    /// The bytes of a class that follow, perhaps none.
+    pub(crate) fn take(&mut self, mask: u8) -> &'a [u8] {
+        let rest = self.rest();
+        let length = rest.iter().position(|&byte| !is(byte, mask)).unwrap_or(rest.len());
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// The bytes of a class that follow, at least one.
+    pub(crate) fn some(&mut self, mask: u8) -> Scan<Bytes> {
+        let start = self.at;
+        if self.take(mask).is_empty() {
+            return Err(self.wrong());
+        }
+        Ok(self.since(start))
+    }
+
+    pub(crate) fn token(&mut self) -> Scan<Bytes> {
+        self.some(TOKEN)
+    }
+
+    /// A quoted string: what is between its quotes, as written.
+    pub(crate) fn quoted(&mut self) -> Scan<&'a [u8]> {
+        if !self.eat(b'"') {
+            return Err(self.wrong());
+        }
+        let rest = self.rest();
+        let mut escaped = false;
+        for (i, &byte) in rest.iter().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => {
+                    self.at += i + 1;
+                    return Ok(rest.get(..i).unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        self.at = self.end;
+        Err(self.wrong())
+    }
+
+    /// A quoted string or an unquoted value, as written; the value may be empty.
+    pub(crate) fn parameter_value(&mut self) -> Scan<Bytes> {
+        let start = self.at;
+        if self.peek() == Some(b'"') {
+            self.quoted()?;
+        } else {
+            self.take(VALUE);
+        }
+        Ok(self.since(start))
+    }
+
+    /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
+    pub(crate) fn number(&mut self) -> Scan<u64> {
+        let start = self.at;
+        let mut value: u64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            value = value
+                .checked_mul(10)
+                .and_then(|value| value.checked_add(u64::from(digit - b'0')))
+                .ok_or(Fault { kind: ErrorKind::OutOfRange, offset: start })?;
+            self.at += 1;
+        }
+        if self.at == start { Err(self.wrong()) } else { Ok(value) }
+    }
+
+    /// A decimal number that fits into `N`.
+    pub(crate) fn number_as<N: TryFrom<u64>>(&mut self) -> Scan<N> {
+        let offset = self.at;
+        N::try_from(self.number()?).map_err(|_| Fault { kind: ErrorKind::OutOfRange, offset })
+    }
+
+    /// Only white space may be left.
+    pub(crate) fn finish(&mut self) -> Scan<()> {
+        self.skip_space();
+        if self.is_empty() { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    /// What is here does not belong here.
+    pub(crate) fn wrong(&self) -> Fault {
+        let kind = if self.is_empty() { ErrorKind::Truncated } else { ErrorKind::Syntax };
+        Fault { kind, offset: self.at }
+    }
+}
+
+/// Reads the whole of one header value with `read`.
+#[inline]
+pub(crate) fn value<'a, T>(
+    bytes: &'a Bytes,
+    name: HeaderName,
+    read: impl FnOnce(&mut Cursor<'a>) -> Scan<T>,
+) -> Result<T, ParseError> {
+    whole(bytes, read).map_err(|fault| fault.within(Part::Header(name)))
+}
+
+#[inline]
+pub(crate) fn whole<'a, T>(bytes: &'a Bytes, read: impl FnOnce(&mut Cursor<'a>) -> Scan<T>) -> Scan<T> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.skip_space();
+    let value = read(&mut cursor)?;
+    cursor.finish()?;
+    Ok(value)
+}
+
+/// What a quoted string's content means: `\x` is `x`.
+pub(crate) fn unescape(content: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'\\', content)?;
+    let mut text = Vec::with_capacity(content.len());
+    let mut bytes = content.iter();
+    while let Some(&byte) = bytes.next() {
+        text.push(if byte == b'\\' { bytes.next().copied().unwrap_or(byte) } else { byte });
+    }
+    Some(text)
+}
+
+/// Writes a quoted string; a line break, which it cannot hold, becomes a space.
+pub(crate) fn put_quoted(text: &[u8], out: &mut impl BufMut) {
+    out.put_u8(b'"');
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => {
+                out.put_u8(b'\\');
+                out.put_u8(byte);
+            }
+            b'\r' | b'\n' => out.put_u8(b' '),
+            _ => out.put_u8(byte),
+        }
+    }
+    out.put_u8(b'"');
+}
+
+/// Writes a token or free text; a byte outside of the class becomes `_`, so that no value can break a message.
+pub(crate) fn put(bytes: &[u8], mask: u8, out: &mut impl BufMut) {
+    if all(bytes, mask) {
+        out.put_slice(bytes);
+        return;
+    }
+    for &byte in bytes {
+        out.put_u8(if is(byte, mask) { byte } else { b'_' });
+    }
+}
+
+/// Writes a decimal number.
+pub(crate) fn put_number(mut number: u64, out: &mut impl BufMut) {
+    let mut digits = [b'0'; 20];
+    let mut length = 0;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.put_slice(digits.get(digits.len() - length..).unwrap_or_default());
+}
+
+/// Shows what `write` encodes, for `Display`.
+pub(crate) fn show(f: &mut std::fmt::Formatter<'_>, write: impl FnOnce(&mut Vec<u8>)) -> std::fmt::Result {
+    let mut bytes = Vec::new();
+    write(&mut bytes);
+    f.pad(&String::from_utf8_lossy(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        for number in [0, 7, 10, 255, 65_536, u64::MAX] {
+            let mut out = Vec::new();
+            put_number(number, &mut out);
+            assert_eq!(String::from_utf8(out.clone()).unwrap(), number.to_string());
+            assert_eq!(Cursor::new(&Bytes::from(out)).number(), Ok(number));
+        }
+        let long = Bytes::from_static(b"18446744073709551616");
+        assert_eq!(Cursor::new(&long).number().map_err(|fault| fault.kind), Err(ErrorKind::OutOfRange));
+    }
+
+    #[test]
+    fn a_quoted_string_ends_at_the_first_quote_that_is_not_escaped() {
+        let source = Bytes::from_static(br#""a\"b\\" rest"#);
+        let mut cursor = Cursor::new(&source);
+        assert_eq!(cursor.quoted(), Ok(&br#"a\"b\\"#[..]));
+        assert_eq!(cursor.rest(), b" rest");
+        assert_eq!(unescape(br#"a\"b\\"#), Some(br#"a"b\"#.to_vec()));
+        assert!(Cursor::new(&Bytes::from_static(br#""open\""#)).quoted().is_err());
+    }
+
+    #[test]
+    fn line_breaks_never_reach_the_wire_from_a_value() {
+        let mut out = Vec::new();
+        put_quoted(b"a\r\nVia: x", &mut out);
+        put(b"b\r\nVia: y", TOKEN, &mut out);
+        assert!(!out.contains(&b'\r') && !out.contains(&b'\n'));
+    }
+}

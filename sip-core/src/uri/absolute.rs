@@ -1,0 +1,60 @@
+//! A URI of a scheme that is not looked into: `urn`, `http`, `im`, `pres`, `cid` and the like (RFC 3986).
+
+use std::fmt;
+
+use bytes::{BufMut, BytesMut};
+
+use crate::scan::{self, Cursor, Scan};
+
+/// A URI that is only a scheme and what follows its colon.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AbsoluteUri {
+    /// The scheme as written, without the colon.
+    pub scheme: bytes::Bytes,
+    /// Everything after the colon.
+    pub opaque: bytes::Bytes,
+}
+
+impl AbsoluteUri {
+    pub(crate) fn scan(cursor: &mut Cursor<'_>, start: usize, scheme: usize) -> Scan<Self> {
+        let name = cursor.raw(start, start + scheme);
+        let valid = name.first().is_some_and(u8::is_ascii_alphabetic)
+            && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        if !valid {
+            return Err(cursor.wrong());
+        }
+        cursor.advance(scheme + 1);
+        let opaque = cursor.some(scan::URI)?;
+        if !cursor.is_empty() {
+            return Err(cursor.wrong());
+        }
+        Ok(Self { scheme: cursor.slice(start, start + scheme), opaque })
+    }
+
+    /// Writes it.
+    pub fn encode(&self, out: &mut impl BufMut) {
+        scan::put(&self.scheme, scan::TOKEN, out);
+        out.put_u8(b':');
+        scan::put(&self.opaque, scan::URI, out);
+    }
+
+    /// Whether both are the same, the scheme's case apart.
+    #[must_use]
+    pub fn equivalent(&self, other: &Self) -> bool {
+        self.scheme.eq_ignore_ascii_case(&other.scheme) && self.opaque == other.opaque
+    }
+
+    pub(crate) fn address_of_record(&self) -> bytes::Bytes {
+        let mut out = BytesMut::new();
+        scan::put(&self.scheme.to_ascii_lowercase(), scan::TOKEN, &mut out);
+        out.put_u8(b':');
+        scan::put(&self.opaque, scan::URI, &mut out);
+        out.freeze()
+    }
+}
+
+impl fmt::Display for AbsoluteUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        scan::show(f, |out| self.encode(out))
+    }
+}
