@@ -14,6 +14,8 @@ pub mod framing;
 pub mod header;
 pub mod ident;
 pub mod message;
+mod scan;
+pub mod uri;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{

@@ -9,26 +9,28 @@ use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::HeaderName;
 
 /// `token` of RFC 3261 §25.1.
-pub(crate) const TOKEN: u8 = 1;
+pub(crate) const TOKEN: u16 = 1;
 /// Bytes of a host name.
-pub(crate) const HOST: u8 = 1 << 1;
+pub(crate) const HOST: u16 = 1 << 1;
 /// Bytes of the user part and password of a SIP URI.
-pub(crate) const USER: u8 = 1 << 2;
+pub(crate) const USER: u16 = 1 << 2;
 /// Bytes of a URI parameter's name or value.
-pub(crate) const URI_PARAM: u8 = 1 << 3;
+pub(crate) const URI_PARAM: u16 = 1 << 3;
 /// Bytes of an unquoted value of a header parameter.
-pub(crate) const VALUE: u8 = 1 << 4;
+pub(crate) const VALUE: u16 = 1 << 4;
 /// Bytes of a URI that is not looked into.
-pub(crate) const URI: u8 = 1 << 5;
+pub(crate) const URI: u16 = 1 << 5;
 /// Bytes of free text on one line.
-pub(crate) const TEXT: u8 = 1 << 6;
+pub(crate) const TEXT: u16 = 1 << 6;
 /// White space, line breaks of folded values too.
-pub(crate) const SPACE: u8 = 1 << 7;
+pub(crate) const SPACE: u16 = 1 << 7;
+/// `word` of RFC 3261 §25.1 with one `@`, and whatever else is no white space.
+pub(crate) const WORD: u16 = 1 << 8;
 
-static CLASSES: [u8; 256] = classes();
+static CLASSES: [u16; 256] = classes();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated when the crate is built")]
-const fn classes() -> [u8; 256] {
+const fn classes() -> [u16; 256] {
     const fn has(set: &[u8], byte: u8) -> bool {
         let mut i = 0;
         while i < set.len() {
@@ -64,6 +66,9 @@ const fn classes() -> [u8; 256] {
         if visible && !has(b"<>\"", byte) {
             class |= URI;
         }
+        if visible {
+            class |= WORD;
+        }
         if byte >= 0x20 && byte != 0x7F || byte == b'\t' {
             class |= TEXT;
         }
@@ -78,12 +83,12 @@ const fn classes() -> [u8; 256] {
 
 /// Whether `byte` belongs to one of the classes in `mask`.
 #[inline]
-pub(crate) fn is(byte: u8, mask: u8) -> bool {
+pub(crate) fn is(byte: u8, mask: u16) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|class| class & mask != 0)
 }
 
 /// Whether all of `bytes` belong to one of the classes in `mask`.
-pub(crate) fn all(bytes: &[u8], mask: u8) -> bool {
+pub(crate) fn all(bytes: &[u8], mask: u16) -> bool {
     bytes.iter().all(|&byte| is(byte, mask))
 }
 
@@ -192,7 +197,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The bytes of a class that follow, perhaps none.
-    pub(crate) fn take(&mut self, mask: u8) -> &'a [u8] {
+    pub(crate) fn take(&mut self, mask: u16) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().position(|&byte| !is(byte, mask)).unwrap_or(rest.len());
         self.at += length;
@@ -200,7 +205,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The bytes of a class that follow, at least one.
-    pub(crate) fn some(&mut self, mask: u8) -> Scan<Bytes> {
+    pub(crate) fn some(&mut self, mask: u16) -> Scan<Bytes> {
         let start = self.at;
         if self.take(mask).is_empty() {
             return Err(self.wrong());
@@ -232,17 +237,6 @@ impl<'a> Cursor<'a> {
         }
         self.at = self.end;
         Err(self.wrong())
-    }
-
-    /// A quoted string or an unquoted value, as written; the value may be empty.
-    pub(crate) fn parameter_value(&mut self) -> Scan<Bytes> {
-        let start = self.at;
-        if self.peek() == Some(b'"') {
-            self.quoted()?;
-        } else {
-            self.take(VALUE);
-        }
-        Ok(self.since(start))
     }
 
     /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
@@ -325,7 +319,7 @@ pub(crate) fn put_quoted(text: &[u8], out: &mut impl BufMut) {
 }
 
 /// Writes a token or free text; a byte outside of the class becomes `_`, so that no value can break a message.
-pub(crate) fn put(bytes: &[u8], mask: u8, out: &mut impl BufMut) {
+pub(crate) fn put(bytes: &[u8], mask: u16, out: &mut impl BufMut) {
     if all(bytes, mask) {
         out.put_slice(bytes);
         return;

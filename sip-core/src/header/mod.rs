@@ -2,11 +2,23 @@
 
 mod authentication_info;
 mod authorization;
+mod call_id;
+mod contact;
+mod cseq;
+mod from;
+mod macros;
+mod max_forwards;
 mod name;
+mod name_addr;
 mod proxy_authenticate;
 mod proxy_authentication_info;
 mod proxy_authorization;
+mod q_value;
+mod record_route;
+mod route;
+mod to;
 mod values;
+mod via;
 mod www_authenticate;
 
 use bytes::{BufMut, Bytes};
@@ -15,13 +27,24 @@ use crate::error::ParseError;
 
 pub use authentication_info::AuthenticationInfo;
 pub use authorization::Authorization;
+pub use call_id::CallId;
+pub use contact::Contact;
+pub use cseq::CSeq;
+pub use from::From;
+pub use max_forwards::MaxForwards;
 pub use name::HeaderName;
 pub(crate) use name::{Known, known};
+pub use name_addr::NameAddr;
 pub use proxy_authenticate::ProxyAuthenticate;
 pub use proxy_authentication_info::ProxyAuthenticationInfo;
 pub use proxy_authorization::ProxyAuthorization;
+pub use q_value::QValue;
+pub use record_route::RecordRoute;
+pub use route::Route;
+pub use to::To;
 pub use values::Values;
 pub(crate) use values::{has_parameter, value_length};
+pub use via::Via;
 pub use www_authenticate::WwwAuthenticate;
 
 /// A header whose values have a type. Whoever uses this crate may define his own:

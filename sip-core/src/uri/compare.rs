@@ -22,11 +22,9 @@ impl SipUri {
 const NEVER_IGNORED: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
 
 fn parameters_agree(a: &SipUri, b: &SipUri) -> bool {
-    a.params.iter().all(|(name, value)| {
-        match b.params.iter().find(|(found, _)| same(name, found, true)) {
-            Some((_, other)) => optional(value, other, true),
-            None => !NEVER_IGNORED.iter().any(|kept| same(name, kept, true)),
-        }
+    a.params.iter().all(|(name, value)| match b.params.iter().find(|(found, _)| same(name, found, true)) {
+        Some((_, other)) => optional(value, other, true),
+        None => !NEVER_IGNORED.iter().any(|kept| same(name, kept, true)),
     })
 }
 

@@ -53,7 +53,7 @@ fn put_escaped(byte: u8, out: &mut impl BufMut) {
 }
 
 /// Writes text that is escaped already; bytes that the class does not hold are escaped now.
-pub(crate) fn put(text: &[u8], mask: u8, out: &mut impl BufMut) {
+pub(crate) fn put(text: &[u8], mask: u16, out: &mut impl BufMut) {
     if scan::all(text, mask) {
         out.put_slice(text);
         return;

@@ -117,9 +117,7 @@ impl Host {
 /// An IPv6 address. `:::`, which the grammar of RFC 3261 produced by mistake, is read as `::` (RFC 5118 §4.10).
 fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.parse().ok().or_else(|| {
-        text.contains(":::").then(|| text.replacen(":::", "::", 1).parse().ok()).flatten()
-    })
+    text.parse().ok().or_else(|| text.contains(":::").then(|| text.replacen(":::", "::", 1).parse().ok()).flatten())
 }
 
 /// Four decimal octets; leading zeros are refused, because some read them as octal.
@@ -257,9 +255,20 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for text in
-            ["", ".", "a..b", "-a", "256.0.0.1", "192.0.2", "192.0.2.1.5", "192.0.02.1", "[::1", "[zz]", "a b", "2001:db8::1"]
-        {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "-a",
+            "256.0.0.1",
+            "192.0.2",
+            "192.0.2.1.5",
+            "192.0.02.1",
+            "[::1",
+            "[zz]",
+            "a b",
+            "2001:db8::1",
+        ] {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }
         assert_eq!("a:65536".parse::<HostPort>().unwrap_err().kind, ErrorKind::OutOfRange);

@@ -56,7 +56,12 @@ impl Params {
             }
             cursor.skip_space();
         }
-        Ok(Self { raw: cursor.slice(start, end) })
+        let raw = cursor.slice(start, end);
+        if memchr::memchr2(b'\r', b'\n', &raw).is_none() {
+            return Ok(Self { raw });
+        }
+        // A value that nobody has unfolded.
+        Ok(Self { raw: raw.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect() })
     }
 
     /// Reads the parameters of a URI, without white space.
@@ -192,7 +197,8 @@ fn put_value(name: &str, value: Option<&[u8]>, out: &mut BytesMut) {
     out.put_slice(name.as_bytes());
     let Some(value) = value else { return };
     out.put_u8(b'=');
-    let plain = !value.is_empty() && value.iter().all(|&byte| scan::is(byte, scan::TOKEN) || b"[]:/&$()".contains(&byte));
+    let plain =
+        !value.is_empty() && value.iter().all(|&byte| scan::is(byte, scan::TOKEN) || b"[]:/&$()".contains(&byte));
     if plain || is_quoted(value) { out.put_slice(value) } else { scan::put_quoted(value, out) }
 }
 

@@ -91,7 +91,8 @@ impl TelUri {
         let within = |a: &Self, b: &Self| {
             a.params.iter().all(|(name, value)| {
                 let number = name.eq_ignore_ascii_case(b"ext")
-                    || (name.eq_ignore_ascii_case(b"phone-context") && value.is_some_and(|value| value.starts_with(b"+")));
+                    || (name.eq_ignore_ascii_case(b"phone-context")
+                        && value.is_some_and(|value| value.starts_with(b"+")));
                 b.params.iter().any(|(found, other)| {
                     found.eq_ignore_ascii_case(name)
                         && match (value, other) {
@@ -183,7 +184,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["tel:", "tel:+", "tel:--", "tel:+12a", "tel:12 34", "tel:alice", "tel:12;", "tel:12?x=y", "tel:1@b"] {
+        for text in
+            ["tel:", "tel:+", "tel:--", "tel:+12a", "tel:12 34", "tel:alice", "tel:12;", "tel:12?x=y", "tel:1@b"]
+        {
             assert!(text.parse::<TelUri>().is_err(), "{text}");
         }
     }
