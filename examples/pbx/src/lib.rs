@@ -1,7 +1,18 @@
 //! A PBX on the Tandem crates: phones register, call each other, and hear themselves at 600.
 //!
 //! The switch is sans-IO; the sockets, the clock and the runtime are at the edges.
-#![warn(missing_docs)]
+#![warn(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice
+)]
 
 pub mod cdr;
 pub mod config;
+pub mod console;
+pub mod control;
+pub mod http;
+pub mod status;

@@ -1,0 +1,193 @@
+// Draws the picture that /events sends. Everything from the network is set as text, never as markup.
+"use strict";
+
+const at = id => document.getElementById(id);
+const say = (id, text) => { const node = at(id); if (node.textContent !== text) node.textContent = text; };
+const plural = (count, one, many = one + "s") => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+let picture = null;
+let skew = 0; // the server's clock minus ours
+
+function node(tag, className, ...content) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.append(...content.filter(part => part !== null && part !== undefined));
+  return made;
+}
+
+function span(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const [days, hours, minutes, rest] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = number => String(number).padStart(2, "0");
+  if (days > 0) return `${days} d ${hours} h`;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+function ticking(since) {
+  const made = node("span");
+  made.dataset.since = since;
+  made.textContent = span(Date.now() + skew - since);
+  return made;
+}
+
+function side(person) {
+  const cell = node("td", "", node("b", "", person.number));
+  if (person.name && person.name !== person.number) cell.append(" " + person.name);
+  if (person.held) cell.append(" ", node("span", "pill held", "on hold"));
+  cell.append(node("small", "mono", person.address));
+  return cell;
+}
+
+function heard(media) {
+  if (!media) return node("td", "", "–");
+  const expected = media.packets + media.lost;
+  const loss = expected > 0 ? 100 * media.lost / expected : 0;
+  const shown = loss === 0 ? "0 %" : loss < 0.1 ? "< 0.1 %" : `${loss.toFixed(1)} %`;
+  const style = loss >= 3 ? "loss much" : loss > 0 ? "loss some" : "loss";
+  return node("td", "", node("span", style, `${shown} lost`),
+    node("small", "", `${media.jitter.toFixed(1)} ms jitter · ${media.packets.toLocaleString("en")} packets`));
+}
+
+function drawCalls() {
+  const body = at("calls").tBodies[0];
+  const known = new Map([...body.rows].map(row => [row.dataset.id, row]));
+  const rows = picture.calls.map(call => {
+    const callee = call.callee
+      ? side(call.callee)
+      : node("td", "", node("b", "", call.dialled), node("small", "", call.application));
+    const old = known.get(String(call.id));
+    const button = old ? old.querySelector("button") : hangupButton(call.id);
+    const row = node("tr", "",
+      side(call.caller), node("td", "arrow", "→"), callee,
+      node("td", "", node("span", "pill " + call.state, call.state)),
+      node("td", "number", ticking(call.answered ?? call.started)),
+      node("td", "mono", call.codec ?? "–"),
+      heard(call.caller.media), call.callee ? heard(call.callee.media) : node("td", "", "–"),
+      node("td", "narrow", button));
+    row.dataset.id = call.id;
+    return row;
+  });
+  const focused = document.activeElement;
+  body.replaceChildren(...rows);
+  if (focused && focused.isConnected) focused.focus();
+  at("calls").hidden = rows.length === 0;
+  at("no-calls").hidden = rows.length > 0;
+  say("calls-more", picture.calls_total > rows.length ? `the oldest ${rows.length} of ${picture.calls_total}` : "");
+  say("hint", picture.extensions.length === 0 ? ""
+    : "Try " + picture.extensions.map(it => `${it.number} (${it.teaches})`).join(" or ") + ".");
+}
+
+function hangupButton(id) {
+  const button = node("button", "", "Hang up");
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const answer = await fetch(`/calls/${id}/hangup`, { method: "POST", headers: { "X-Requested-By": "page" } });
+      if (!answer.ok) toast((await answer.text()).trim() || "The call could not be hung up.");
+    } catch {
+      toast("The program cannot be reached.");
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+function drawAccounts() {
+  const rows = [];
+  for (const account of picture.accounts) {
+    const name = () => node("td", "", node("b", "", account.name), account.caller_id ? " " + account.caller_id : null);
+    for (const phone of account.bindings) {
+      rows.push(node("tr", "", name(),
+        node("td", "", phone.reachable ? node("span", "pill on", "registered") : node("span", "pill lost", "unreachable")),
+        node("td", "mono", phone.address), node("td", "", phone.transport), node("td", "", phone.user_agent ?? "–"),
+        node("td", "number", ticking(phone.since)), node("td", "number", span(phone.expires * 1000))));
+    }
+    if (account.bindings.length === 0) {
+      rows.push(node("tr", "", name(), node("td", "", node("span", "pill", "not registered")),
+        node("td", "", "–"), node("td", "", "–"), node("td", "", "–"), node("td", "number", "–"), node("td", "number", "–")));
+    }
+  }
+  at("accounts").tBodies[0].replaceChildren(...rows);
+  at("accounts").hidden = rows.length === 0;
+  at("no-accounts").hidden = rows.length > 0;
+}
+
+function bars(id, entries) {
+  at(id).replaceChildren(...entries.map(([name, size, limit]) => {
+    const shown = limit ? `${size.toLocaleString("en")} of ${limit.toLocaleString("en")}` : size.toLocaleString("en");
+    const item = node("li", "", node("span", "", name.replaceAll("_", " ")), node("span", "size", shown));
+    if (limit) {
+      const meter = node("meter");
+      Object.assign(meter, { min: 0, max: limit, value: size, low: limit * 0.7, high: limit * 0.9, optimum: 0 });
+      meter.title = `${name}: ${shown}`;
+      item.append(meter);
+    }
+    return item;
+  }));
+}
+
+function draw() {
+  const { totals } = picture;
+  const phones = picture.accounts.flatMap(account => account.bindings);
+  const ended = Object.values(totals.calls).reduce((sum, count) => sum + count, 0);
+  const ringing = picture.calls.filter(call => call.state === "ringing" || call.state === "calling").length;
+  at("draining").hidden = !picture.draining;
+  say("calls-now", picture.calls_total.toLocaleString("en"));
+  say("calls-note", ringing > 0 ? `${ringing} ringing` : picture.calls_total > 0 ? "all answered" : "quiet");
+  say("phones", phones.length.toLocaleString("en"));
+  say("phones-note", `of ${plural(picture.accounts.length, "account")}`);
+  say("calls-ended", ended.toLocaleString("en"));
+  say("ended-note", ended === 0 ? "none ended yet" : `${(totals.calls.ANSWERED ?? 0).toLocaleString("en")} answered`);
+  say("packets", (totals.rtp.received ?? 0).toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 }));
+  say("packets-note", `${(totals.rtp.lost ?? 0).toLocaleString("en")} lost before us`);
+  say("listeners", picture.listeners.join(", "));
+  at("listeners").title = picture.listeners.join(", ");
+  drawCalls();
+  drawAccounts();
+  bars("tables", picture.tables.map(table => [table.name, table.size, table.limit]));
+  const refusals = Object.entries(totals.refusals).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+  bars("refusals", refusals.map(([name, count]) => [name, count, null]));
+  at("no-refusals").hidden = refusals.length > 0;
+  say("refusals-note", refusals.length > 0 ? "by reason, since the start" : "");
+  document.title = picture.calls_total > 0 ? `(${picture.calls_total}) Tandem PBX` : "Tandem PBX";
+  tick();
+}
+
+function tick() {
+  if (!picture) return;
+  const now = Date.now() + skew;
+  say("uptime", span(now - picture.started));
+  for (const clock of document.querySelectorAll("[data-since]")) clock.textContent = span(now - Number(clock.dataset.since));
+}
+
+let toastTimer;
+function toast(text) {
+  say("toast", text);
+  at("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { at("toast").hidden = true; }, 4000);
+}
+
+function live(state, text) {
+  at("live").dataset.state = state;
+  say("live-text", text);
+}
+
+function listen() {
+  const events = new EventSource("/events");
+  events.onmessage = event => {
+    picture = JSON.parse(event.data);
+    skew = picture.at - Date.now();
+    live("live", "live");
+    draw();
+  };
+  events.onerror = () => {
+    live("lost", "the program does not answer");
+    // The browser tries again by itself, unless it has given up.
+    if (events.readyState === EventSource.CLOSED) { setTimeout(listen, 2000); }
+  };
+}
+
+setInterval(tick, 1000);
+listen();

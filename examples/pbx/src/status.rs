@@ -1,0 +1,210 @@
+//! What the program is doing, as one value: the page, `/metrics` and the console are views of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::config::Application;
+
+/// A picture of the whole program at one moment. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// When the picture was taken.
+    pub at: u64,
+    /// When the program started.
+    pub started: u64,
+    /// Whether new calls are refused because the program is about to end.
+    pub draining: bool,
+    /// Where it listens, such as `udp 127.0.0.1:5060`.
+    pub listeners: Vec<String>,
+    /// Numbers that play something.
+    pub extensions: Vec<Extension>,
+    /// Everybody who may register, registered or not.
+    pub accounts: Vec<Account>,
+    /// Calls that are being set up or run, oldest first.
+    pub calls: Vec<Call>,
+    /// The size of every table.
+    pub tables: Vec<Table>,
+    /// What happened since the start.
+    pub totals: Totals,
+}
+
+/// A number that plays something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extension {
+    /// The number.
+    pub number: String,
+    /// What it does, for a person.
+    pub teaches: &'static str,
+}
+
+impl Extension {
+    /// The row of a number.
+    #[must_use]
+    pub fn new(number: &str, application: Application) -> Self {
+        Self { number: number.to_owned(), teaches: application.teaches() }
+    }
+}
+
+/// Somebody who may register.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// User name and number.
+    pub name: String,
+    /// Shown to those called.
+    pub caller_id: Option<String>,
+    /// The phones registered.
+    pub bindings: Vec<Binding>,
+}
+
+/// A registered phone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Binding {
+    /// The URI it gave.
+    pub contact: String,
+    /// `UDP` or `TCP`.
+    pub transport: &'static str,
+    /// Where its registration came from.
+    pub address: String,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+    /// Since when it is registered.
+    pub since: u64,
+    /// Seconds until it must have registered again.
+    pub expires: u64,
+    /// Whether it can be reached: the connection it came by is open.
+    pub reachable: bool,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The other side was asked and has said nothing yet.
+    #[default]
+    Calling,
+    /// The other side rings.
+    Ringing,
+    /// Both sides talk.
+    Up,
+    /// It ends.
+    Ending,
+}
+
+impl State {
+    /// The word on the page.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Calling => "calling",
+            Self::Ringing => "ringing",
+            Self::Up => "up",
+            Self::Ending => "ending",
+        }
+    }
+}
+
+/// A call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Call {
+    /// Its name in this program.
+    pub id: u64,
+    /// How far it is.
+    pub state: State,
+    /// The number dialled.
+    pub dialled: String,
+    /// What is done with it: `Dial`, `Echo`, `Milliwatt`.
+    pub application: &'static str,
+    /// To whom, for `Dial`.
+    pub data: String,
+    /// When the INVITE came.
+    pub started: u64,
+    /// When it was answered.
+    pub answered: Option<u64>,
+    /// The codec, `PCMU` or `PCMA`, once it is agreed.
+    pub codec: Option<&'static str>,
+    /// Who called.
+    pub caller: Side,
+    /// Who was called, when it is a phone.
+    pub callee: Option<Side>,
+}
+
+/// One side of a call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Side {
+    /// Asterisk's name of it, `SIP/1001-00000001`.
+    pub channel: String,
+    /// Its number.
+    pub number: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Where its signalling comes from.
+    pub address: String,
+    /// Whether it put the other on hold.
+    pub held: bool,
+    /// What is heard from it.
+    pub media: Option<Stream>,
+}
+
+/// What is heard from one side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Stream {
+    /// Packets that came.
+    pub packets: u64,
+    /// Packets that the sequence numbers say are missing (RFC 3550 A.3).
+    pub lost: u64,
+    /// Packets that came from somebody else and were dropped.
+    pub refused: u64,
+    /// Packets that were sent to it.
+    pub sent: u64,
+    /// Interarrival jitter in milliseconds (RFC 3550 A.8).
+    pub jitter: f64,
+}
+
+/// The size of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// How many entries it has.
+    pub size: usize,
+    /// How many it may have.
+    pub limit: Option<usize>,
+    /// Whether calls alone fill it, so that it must be empty when there are none.
+    pub per_call: bool,
+}
+
+/// What happened since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Calls that ended, by how.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Refusals of any request, by reason.
+    pub refusals: BTreeMap<&'static str, u64>,
+    /// Events of the SIP layers.
+    pub sip: BTreeMap<&'static str, u64>,
+    /// Media, all calls.
+    pub rtp: BTreeMap<&'static str, u64>,
+    /// Call records that could not be written.
+    pub cdr_errors: u64,
+}
+
+impl Status {
+    /// Phones registered.
+    #[must_use]
+    pub fn registrations(&self) -> usize {
+        self.accounts.iter().map(|account| account.bindings.len()).sum()
+    }
+
+    /// Calls in that state.
+    #[must_use]
+    pub fn calls_in(&self, state: State) -> usize {
+        self.calls.iter().filter(|call| call.state == state).count()
+    }
+
+    /// Calls that ended.
+    #[must_use]
+    pub fn calls_ended(&self) -> u64 {
+        self.totals.calls.values().sum()
+    }
+}

@@ -1,0 +1,4 @@
+//! What several tests need.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+pub mod http;
