@@ -10,7 +10,7 @@ use pbx::{
     http::router,
     status::{Account, Binding, Call, Side, State, Status, Stream, Table},
 };
-use support::http::{request, Answer};
+use support::http::{Answer, request};
 use tokio::{net::TcpListener, sync::mpsc};
 
 fn picture() -> Status {
