@@ -19,5 +19,6 @@ pub mod uri;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{
-    Edit, Header, Headers, Limits, Message, Method, Request, RequestBuilder, Response, ResponseBuilder, StatusCode,
+    Answerable, Edit, Header, Headers, Limits, Mandatory, Message, Method, Request, RequestBuilder, Response,
+    ResponseBuilder, StatusCode,
 };

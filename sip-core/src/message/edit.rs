@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::IoSlice;
 
-use bytes::{BufMut, Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::draft::{Draft, Raw, Typed, is_content_length};
 use super::{Headers, Request, Response};
 use crate::header::{HeaderName, TypedHeader};
+use crate::uri::Uri;
 
 /// A message and the changes to it. Whatever is not changed is written byte for byte as it came, unknown headers
 /// and odd spellings included; changed lines are written with the long form of their name.
@@ -226,6 +227,13 @@ impl<M: Editable> Edit<M> {
 }
 
 impl Edit<Request> {
+    /// Rewrites the Request-URI.
+    pub fn set_uri(&mut self, uri: &Uri) {
+        let mut written = BytesMut::new();
+        uri.encode(&mut written);
+        self.set_uri_bytes(&written);
+    }
+
     /// Rewrites the Request-URI. White space and control characters, which no URI has, are escaped.
     pub fn set_uri_bytes(&mut self, uri: &[u8]) {
         self.uri = Some(clean_uri(uri));

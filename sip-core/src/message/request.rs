@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::{Edit, Headers, Method};
+use super::edit::clean_uri;
+use super::{Edit, Headers, Mandatory, Method, RequestBuilder};
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::{CSeq, CallId, From, MaxForwards, To};
+use crate::uri::Uri;
 
 /// A request (RFC 3261 §7.1): its bytes and an index over them. Clones share the bytes.
 #[derive(Debug, Clone)]
@@ -16,6 +20,21 @@ pub struct Request {
 }
 
 impl Request {
+    /// Begins a request with what every request must have (RFC 3261 §8.1.1); Via is added by whoever sends it, and
+    /// Max-Forwards is 70 until it is set otherwise.
+    #[must_use]
+    pub fn builder(method: Method, uri: &Uri, from: &From, to: &To, call_id: &CallId, cseq: u32) -> RequestBuilder {
+        let cseq = CSeq { sequence: cseq, method: method.clone() };
+        let mut written = BytesMut::new();
+        uri.encode(&mut written);
+        RequestBuilder::new(method, clean_uri(&written))
+            .header(&MaxForwards::START)
+            .header(from)
+            .header(to)
+            .header(call_id)
+            .header(&cseq)
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
@@ -26,6 +45,34 @@ impl Request {
     #[must_use]
     pub fn uri_bytes(&self) -> &[u8] {
         self.headers.bytes().get(self.uri_range()).unwrap_or_default()
+    }
+
+    /// The Request-URI.
+    ///
+    /// # Errors
+    /// [`Part::RequestUri`] when it is no URI, or a SIP URI with headers, which may not stand there
+    /// (RFC 3261 §19.1.1).
+    pub fn uri(&self) -> Result<Uri, ParseError> {
+        let range = self.uri_range();
+        let within = |error: ParseError| {
+            ParseError::new(error.kind, Part::RequestUri, error.offset + range.start)
+        };
+        let uri = Uri::parse(&self.headers.bytes().slice(range.clone())).map_err(within)?;
+        match &uri {
+            Uri::Sip(sip) if !sip.headers.is_empty() => {
+                Err(ParseError::new(ErrorKind::Syntax, Part::RequestUri, range.start))
+            }
+            _ => Ok(uri),
+        }
+    }
+
+    /// The fields that every request must have (RFC 3261 §8.1.1), parsed.
+    ///
+    /// # Errors
+    /// When one of them is missing, malformed or repeated, or CSeq names another method; its
+    /// [status](ParseError::status) is what to answer.
+    pub fn mandatory(&self) -> Result<Mandatory, ParseError> {
+        Mandatory::read(&self.headers)?.check_method(&self.method)
     }
 
     /// The header section.

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Edit, Headers, Request, ResponseBuilder, StatusCode};
+use super::{Edit, Headers, Mandatory, Request, ResponseBuilder, StatusCode};
+use crate::error::ParseError;
 
 /// A response (RFC 3261 §7.2): its bytes and an index over them. Clones share the bytes.
 #[derive(Debug, Clone)]
@@ -33,6 +34,14 @@ impl Response {
     #[must_use]
     pub fn reason(&self) -> &[u8] {
         self.headers.bytes().get(self.reason.start as usize..self.reason.end as usize).unwrap_or_default()
+    }
+
+    /// The fields that every response must have (RFC 3261 §8.1.1, §8.2.6.2), parsed.
+    ///
+    /// # Errors
+    /// When one of them is missing, malformed or repeated: the response is then discarded.
+    pub fn mandatory(&self) -> Result<Mandatory, ParseError> {
+        Mandatory::read(&self.headers)
     }
 
     /// The header section.

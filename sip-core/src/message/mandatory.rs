@@ -1,0 +1,115 @@
+//! The fields that every message must have (RFC 3261 §8.1.1).
+
+use super::Headers;
+use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::{CSeq, CallId, From, HeaderName, MaxForwards, To, TypedHeader, Via};
+
+/// The mandatory fields of a message, parsed. Max-Forwards may lack: elements of RFC 2543 did not send it
+/// (RFC 3261 §16.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mandatory {
+    /// The topmost Via.
+    pub via: Via,
+    /// Who sent the request.
+    pub from: From,
+    /// Whom the request was for in the first place.
+    pub to: To,
+    /// The Call-ID.
+    pub call_id: CallId,
+    /// The CSeq; in a request its method is that of the request.
+    pub cseq: CSeq,
+    /// The Max-Forwards, if there is one.
+    pub max_forwards: Option<u8>,
+}
+
+impl Mandatory {
+    /// Reads the fields of a header section.
+    pub(super) fn read(headers: &Headers) -> Result<Self, ParseError> {
+        Ok(Self {
+            via: headers.require()?,
+            from: one(headers)?,
+            to: one(headers)?,
+            call_id: one(headers)?,
+            cseq: one(headers)?,
+            max_forwards: at_most_one::<MaxForwards>(headers)?.map(|max_forwards| max_forwards.0),
+        })
+    }
+
+    /// Compares the CSeq's method to the request's (RFC 3261 §8.1.1.5).
+    pub(super) fn check_method(self, method: &crate::Method) -> Result<Self, ParseError> {
+        if self.cseq.method == *method {
+            Ok(self)
+        } else {
+            Err(ParseError::new(ErrorKind::Mismatch, Part::Header(HeaderName::CSEQ), 0))
+        }
+    }
+}
+
+/// The value of a header that must be there exactly once.
+fn one<H: TypedHeader>(headers: &Headers) -> Result<H, ParseError> {
+    at_most_one(headers)?
+        .ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(H::NAME), headers.start()))
+}
+
+fn at_most_one<H: TypedHeader>(headers: &Headers) -> Result<Option<H>, ParseError> {
+    if let Some(second) = headers.lines(&H::NAME).nth(1) {
+        return Err(ParseError::new(ErrorKind::Repeated, Part::Header(H::NAME), second.start()));
+    }
+    headers.typed()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::message::{Limits, Message};
+
+    const LINES: [&str; 6] = [
+        "Via: SIP/2.0/UDP h;branch=z9hG4bK1, SIP/2.0/TCP i",
+        "f: \"A\" <sip:a@h>;tag=1",
+        "To: sip:b@h",
+        "Call-ID: c@h",
+        "CSeq: 7 INVITE",
+        "Max-Forwards: 69",
+    ];
+
+    fn read(method: &str, lines: &[&str]) -> Result<Mandatory, ParseError> {
+        let text = format!("{method} sip:b@h SIP/2.0\r\n{}\r\n\r\n", lines.join("\r\n"));
+        match Message::parse(Bytes::from(text), &Limits::default()).unwrap() {
+            Message::Request(request) => request.mandatory(),
+            Message::Response(response) => response.mandatory(),
+        }
+    }
+
+    #[test]
+    fn the_fields_are_read() {
+        let mandatory = read("INVITE", &LINES).unwrap();
+        assert_eq!(mandatory.via.branch(), Some(&b"z9hG4bK1"[..]));
+        assert_eq!((mandatory.from.tag(), mandatory.to.tag()), (Some(&b"1"[..]), None));
+        assert_eq!(mandatory.call_id.as_bytes(), b"c@h");
+        assert_eq!((mandatory.cseq.sequence, mandatory.max_forwards), (7, Some(69)));
+        assert_eq!(read("INVITE", &LINES[..5]).unwrap().max_forwards, None);
+    }
+
+    #[test]
+    fn each_of_them_may_be_neither_missing_nor_repeated() {
+        for (number, line) in LINES.iter().enumerate() {
+            let mut lines = LINES.to_vec();
+            lines.push(line);
+            if number > 0 {
+                assert_eq!(read("INVITE", &lines).unwrap_err().kind, ErrorKind::Repeated, "{line}");
+            }
+            lines.retain(|other| other != line);
+            if number < 5 {
+                assert_eq!(read("INVITE", &lines).unwrap_err().kind, ErrorKind::Missing, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_method_is_the_same_in_both_places() {
+        let error = read("OPTIONS", &LINES).unwrap_err();
+        assert_eq!((error.kind, error.part), (ErrorKind::Mismatch, Part::Header(HeaderName::CSEQ)));
+    }
+}
