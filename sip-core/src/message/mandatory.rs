@@ -47,8 +47,7 @@ impl Mandatory {
 
 /// The value of a header that must be there exactly once.
 fn one<H: TypedHeader>(headers: &Headers) -> Result<H, ParseError> {
-    at_most_one(headers)?
-        .ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(H::NAME), headers.start()))
+    at_most_one(headers)?.ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(H::NAME), headers.start()))
 }
 
 fn at_most_one<H: TypedHeader>(headers: &Headers) -> Result<Option<H>, ParseError> {

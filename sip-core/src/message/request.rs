@@ -54,9 +54,7 @@ impl Request {
     /// (RFC 3261 §19.1.1).
     pub fn uri(&self) -> Result<Uri, ParseError> {
         let range = self.uri_range();
-        let within = |error: ParseError| {
-            ParseError::new(error.kind, Part::RequestUri, error.offset + range.start)
-        };
+        let within = |error: ParseError| ParseError::new(error.kind, Part::RequestUri, error.offset + range.start);
         let uri = Uri::parse(&self.headers.bytes().slice(range.clone())).map_err(within)?;
         match &uri {
             Uri::Sip(sip) if !sip.headers.is_empty() => {
