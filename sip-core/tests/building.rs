@@ -10,8 +10,8 @@ fn uri(text: &str) -> Uri {
 }
 
 fn request() -> Request {
-    let from = From::from(uri("sip:alice@atlanta.example.com")).with_tag(b"88sja8x");
-    let to = To::from(uri("sip:bob@biloxi.example.com"));
+    let from = From::new(uri("sip:alice@atlanta.example.com")).with_tag(b"88sja8x");
+    let to = To::new(uri("sip:bob@biloxi.example.com"));
     let call_id = CallId(Bytes::from_static(b"987asjd97y7atg"));
     let contact: Contact = "<sip:alice@192.0.2.4>".parse().unwrap();
     Request::builder(Method::Invite, &uri("sip:bob@biloxi.example.com"), &from, &to, &call_id, 986759)
@@ -55,8 +55,8 @@ fn a_built_request_becomes_complete_with_a_via() {
 
 #[test]
 fn what_may_be_there_once_is_replaced_and_content_length_is_never_written_twice() {
-    let from = From::from(uri("sip:a@h")).with_tag(b"1");
-    let to = To::from(uri("sip:b@h"));
+    let from = From::new(uri("sip:a@h")).with_tag(b"1");
+    let to = To::new(uri("sip:b@h"));
     let built = Request::builder(Method::Options, &uri("sip:b@h"), &from, &to, &CallId("c".into()), 1)
         .header(&MaxForwards(3))
         .raw(&HeaderName::CONTENT_LENGTH, "999")
