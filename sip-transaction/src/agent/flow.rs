@@ -8,7 +8,7 @@ use sip_core::uri::{SipUri, Uri};
 use sip_core::Request;
 
 use crate::dialog::Dialog;
-use crate::{Endpoint, ListenerConfig, Source, Target, Transport};
+use crate::{Endpoint, ListenerConfig, ListenerId, Source, Target, Transport};
 
 /// The numeric address that a URI names, and its transport.
 fn numeric(uri: &Uri) -> Option<(SocketAddr, Option<Transport>)> {
@@ -70,7 +70,8 @@ fn listener<'a>(endpoint: &'a Endpoint, target: &Target) -> Option<&'a ListenerC
     let fits = |listener: &&ListenerConfig| {
         listener.transport == target.transport && listener.local.is_ipv4() == target.remote.is_ipv4()
     };
-    endpoint.listeners().find(fits).or_else(|| endpoint.listeners().find(|it| it.transport == target.transport))
+    let all = || (0..u16::MAX).map_while(|number| endpoint.listener(ListenerId(number)));
+    all().find(fits).or_else(|| all().find(|it| it.transport == target.transport))
 }
 
 /// The Contact that this side gives to a peer that is reached by `target` (RFC 3261 §8.1.1.8, §12.1.1).

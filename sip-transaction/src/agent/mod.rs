@@ -349,7 +349,8 @@ impl Agent {
             session.open = session.open.saturating_add(1);
         }
         let acks = smallvec::SmallVec::new();
-        self.clients.insert(id, Client { session, purpose, request, target, acks, open: true, attempts: 0 });
+        let client = Client { session, purpose, request, target, acks, open: true, attempts: 0, alias: None };
+        self.clients.insert(id, client);
         Ok(id)
     }
 }

@@ -72,6 +72,7 @@ impl Agent {
             (Purpose::Bye, Some(session)) => self.on_call(now, session, CallEvent::ByeDone),
             (Purpose::Inside, Some(session)) => {
                 if self.is_alive(session) {
+                    let id = client.alias.unwrap_or(id);
                     self.tell(Event::InDialogAnswered { session, id, result: Err(failure) });
                 }
                 self.on_lost(now, session, failure);
@@ -345,6 +346,7 @@ impl Agent {
             return;
         }
         let status = response.status();
+        let id = self.clients.get(&id).and_then(|client| client.alias).unwrap_or(id);
         self.tell(Event::InDialogAnswered { session, id, result: Ok(response) });
         self.on_dialog_status(now, session, status);
     }
@@ -365,6 +367,7 @@ impl Agent {
             return false;
         };
         let (request, target) = (client.request.clone(), client.target);
+        let alias = client.alias.or(Some(id));
         let Some(entry) = self.sessions.get_mut(session.0) else { return false };
         let Some(auth) = entry.auth.as_mut() else { return false };
         if !auth.on_challenge(response, attempts) {
@@ -387,6 +390,7 @@ impl Agent {
         self.counters.challenges_answered += 1;
         if let Some(client) = self.clients.get_mut(&next) {
             client.attempts = attempts.saturating_add(1);
+            client.alias = alias;
         }
         if let Some(entry) = self.sessions.get_mut(session.0) {
             match purpose {

@@ -112,6 +112,8 @@ pub(super) struct Client {
     pub(super) open: bool,
     /// How often it was sent again with credentials.
     pub(super) attempts: u8,
+    /// What the application knows it by, when it was sent again.
+    pub(super) alias: Option<ClientId>,
 }
 
 /// Whose a request is that has to be answered.

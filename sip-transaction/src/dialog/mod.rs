@@ -17,7 +17,7 @@ mod id;
 
 use bytes::Bytes;
 use sip_core::header::{CSeq, CallId, Contact, From, NameAddr, RecordRoute, Route, To};
-use sip_core::uri::Uri;
+use sip_core::uri::{Uri, UriHeaders};
 use sip_core::{ErrorKind, HeaderName, Mandatory, Method, ParseError, Part, Request, RequestBuilder, Response};
 
 pub use id::DialogId;
@@ -82,8 +82,10 @@ impl Dialog {
     /// The dialog that a response with a To tag makes for the UAC of `request`: early from a provisional response,
     /// confirmed from a 2xx (RFC 3261 §12.1.2).
     ///
+    /// A response without a usable Contact, which a 2xx must have, leaves the request's own URI as the remote target.
+    ///
     /// # Errors
-    /// The response lacks To, or, when it is a 2xx, a usable Contact.
+    /// The response lacks To or holds a Record-Route that cannot be read.
     pub fn client(request: &Request, response: &Response) -> Result<Self, ParseError> {
         let headers = request.headers();
         let call_id: CallId = headers.require()?;
@@ -91,10 +93,8 @@ impl Dialog {
         let cseq: CSeq = headers.require()?;
         let to: To = response.headers().require()?;
         let success = response.status().is_success();
-        // A provisional response may lack Contact; the request's own URI stands in until one comes.
         let target = match contact(response.headers()) {
             Ok(target) => target,
-            Err(error) if success => return Err(error),
             Err(_) => request.uri()?,
         };
         let local_tag = from.tag().map(Bytes::copy_from_slice).unwrap_or_default();
@@ -155,9 +155,7 @@ impl Dialog {
     /// Begins the next request inside the dialog: a new sequence number, the parties with their tags, Request-URI and
     /// Route by the route set (RFC 3261 §12.2.1.1). ACK and CANCEL take no new number; see [`Dialog::ack`].
     pub fn request(&mut self, method: Method) -> RequestBuilder {
-        // The RFC bounds sequence numbers by 2^31; a dialog that gets there has other troubles.
-        let sequence = self.local_cseq.map_or(1, |last| last.saturating_add(1));
-        self.local_cseq = Some(sequence);
+        let sequence = self.next_sequence();
         self.begin(method, sequence)
     }
 
@@ -167,9 +165,12 @@ impl Dialog {
         self.begin(Method::Ack, sequence)
     }
 
-    /// Raises the local sequence number to that of a request that was sent anew with credentials.
-    pub fn sent(&mut self, sequence: u32) {
-        self.local_cseq = Some(self.local_cseq.map_or(sequence, |last| last.max(sequence)));
+    /// Takes the next sequence number, for a request that is sent again with credentials (RFC 3261 §22.2).
+    pub fn next_sequence(&mut self) -> u32 {
+        // The RFC bounds sequence numbers by 2^31; a dialog that gets there has other troubles.
+        let sequence = self.local_cseq.map_or(1, |last| last.saturating_add(1));
+        self.local_cseq = Some(sequence);
+        sequence
     }
 
     /// The key of the dialog.
@@ -262,7 +263,7 @@ fn strict_uri(uri: &Uri) -> Uri {
         Uri::Sip(sip) => {
             let mut sip = sip.clone();
             sip.params.remove("method");
-            sip.headers = None;
+            sip.headers = UriHeaders::default();
             Uri::Sip(sip)
         }
         other => other.clone(),
