@@ -8,10 +8,13 @@
     clippy::string_slice
 )]
 
+pub mod agent;
 mod arena;
 mod awaited;
 mod config;
+pub mod dialog;
 mod endpoint;
+mod session;
 mod transaction;
 mod transport;
 

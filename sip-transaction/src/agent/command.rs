@@ -273,15 +273,15 @@ impl Agent {
     fn compose_invite(&mut self, invite: &Invite, contact: &sip_core::header::NameAddr) -> Request {
         let tag = ident::tag(&mut self.rng);
         let call_id = ident::call_id(&mut self.rng);
-        let from = From::new(invite.from.clone()).with_tag(&tag);
-        let to = To::new(invite.to.clone());
+        let from = From { name_addr: invite.from.clone() }.with_tag(&tag);
+        let to = To { name_addr: invite.to.clone() };
         // Below 2^31 with room above (RFC 3261 §8.1.1.5).
         let sequence = (self.rng.next_u32() & 0xffff) | 1;
         let mut builder = Request::builder(Method::Invite, &invite.request_uri, &from, &to, &call_id, sequence);
         for route in &invite.routes {
             builder = builder.header(route);
         }
-        builder = builder.header(&Contact::from(contact.clone()));
+        builder = builder.header(&Contact::Address { name_addr: contact.clone(), expires: None, q: None });
         if let Some(hops) = invite.max_forwards {
             builder = builder.header(&MaxForwards(hops));
         }

@@ -147,6 +147,6 @@ impl Session {
 
     /// The Contact that this side gives.
     pub(super) fn contact(&self) -> Contact {
-        Contact::from(self.contact.clone())
+        Contact::Address { name_addr: self.contact.clone(), expires: None, q: None }
     }
 }
