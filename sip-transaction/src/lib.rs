@@ -10,7 +10,6 @@
 
 pub mod agent;
 mod arena;
-mod awaited;
 mod config;
 pub mod dialog;
 mod endpoint;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip_core::{HeaderName, Method, Request, RequestBuilder, Response, ResponseBuilder, StatusCode, ident};
+use sip_core::header::HeaderName;
+use sip_core::{Method, Request, RequestBuilder, Response, ResponseBuilder, StatusCode, ident};
 
 use super::compose::{SDP, copy_credentials, extend_request, extend_response};
 use super::state::{Purpose, Served};

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rand_core::RngCore;
-use sip_core::header::{Contact, From, MaxForwards, To};
-use sip_core::{HeaderName, Method, Request, StatusCode, ident};
-use smallvec::{SmallVec, smallvec};
+use sip_core::header::{CallId, Contact, From, HeaderName, MaxForwards, To};
+use sip_core::{Method, Request, StatusCode, ident};
+use smallvec::SmallVec;
 
 use super::compose::{SDP, extend_request, extend_response};
 use super::credentials::Authorizer;
@@ -141,8 +141,7 @@ impl Agent {
             Bytes::copy_from_slice(dialog.id().local_tag())
         });
         let contact = session.contact();
-        let builder =
-            self.reply(&invite.request, StatusCode::OK).to_tag(&tag.unwrap_or_default()).record_route();
+        let builder = self.reply(&invite.request, StatusCode::OK).to_tag(&tag.unwrap_or_default()).record_route();
         let response = self.accepting(builder.header(&contact), sdp.clone(), headers);
 
         let session = self.sessions.get_mut(id.0).ok_or(SessionError::Unknown)?;
@@ -192,12 +191,7 @@ impl Agent {
     ///
     /// # Errors
     /// When there is no such session. To hang up twice is harmless.
-    pub fn hangup(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        headers: &[(HeaderName, Bytes)],
-    ) -> Result<(), SessionError> {
+    pub fn hangup(&mut self, now: Instant, id: SessionId, headers: &[(HeaderName, Bytes)]) -> Result<(), SessionError> {
         let now = self.clamp(now);
         let session = self.sessions.get_mut(id.0).ok_or(SessionError::Unknown)?;
         if session.call.is_ended() {
@@ -272,7 +266,7 @@ impl Agent {
 
     fn compose_invite(&mut self, invite: &Invite, contact: &sip_core::header::NameAddr) -> Request {
         let tag = ident::tag(&mut self.rng);
-        let call_id = ident::call_id(&mut self.rng);
+        let call_id = CallId(ident::call_id(&mut self.rng));
         let from = From { name_addr: invite.from.clone() }.with_tag(&tag);
         let to = To { name_addr: invite.to.clone() };
         // Below 2^31 with room above (RFC 3261 §8.1.1.5).

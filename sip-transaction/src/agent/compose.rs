@@ -1,7 +1,8 @@
 //! Pieces of messages: session descriptions in, header fields out.
 
 use bytes::Bytes;
-use sip_core::{HeaderName, Headers, Request, RequestBuilder, ResponseBuilder};
+use sip_core::header::HeaderName;
+use sip_core::{Headers, Request, RequestBuilder, ResponseBuilder};
 
 /// The type of session descriptions.
 pub(super) const SDP: &str = "application/sdp";

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use rand_core::RngCore;
 use sip_core::auth::{self, Challenge, choose_per_realm};
-use sip_core::header::{Authorization, CSeq, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
-use sip_core::{HeaderName, Request, Response, StatusCode, ident};
+use sip_core::header::{Authorization, CSeq, HeaderName, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
+use sip_core::{Request, Response, StatusCode, ident};
 use smallvec::SmallVec;
 
 /// A name and a password to answer challenges with.
@@ -75,7 +75,8 @@ impl Authorizer {
             return false;
         }
         let headers = response.headers();
-        let servers: Vec<Challenge> = headers.all::<WwwAuthenticate>().filter_map(|value| Some(value.ok()?.0)).collect();
+        let servers: Vec<Challenge> =
+            headers.all::<WwwAuthenticate>().filter_map(|value| Some(value.ok()?.0)).collect();
         let proxies: Vec<Challenge> =
             headers.all::<ProxyAuthenticate>().filter_map(|value| Some(value.ok()?.0)).collect();
         let mut news = false;
@@ -135,6 +136,7 @@ impl Authorizer {
         if self.credentials.realm.as_ref().is_some_and(|known| known.as_ref() != realm) {
             return Some(false);
         }
+        let room = self.spaces.len() < SPACES && attempts < ATTEMPTS;
         let known = self
             .spaces
             .iter_mut()
@@ -147,7 +149,7 @@ impl Authorizer {
                 }
                 *space = Space { proxy, challenge: challenge.clone(), count: 0 };
             }
-            None if self.spaces.len() < SPACES && attempts < ATTEMPTS => {
+            None if room => {
                 self.spaces.push(Space { proxy, challenge: challenge.clone(), count: 0 });
             }
             None => return None,

@@ -10,7 +10,7 @@ use crate::{ClientId, CloseReason, ConnectionId, Ended, Failure, ServerId, Sourc
 /// What an [`Agent`](super::Agent) tells its application.
 ///
 /// Each session ends with exactly one [`Ended`](Self::Ended); nothing is told of it afterwards.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// An INVITE came: a new session. Answer with [`provisional`](super::Agent::provisional),

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use sip_core::Request;
 use sip_core::header::{NameAddr, Via};
 use sip_core::uri::{SipUri, Uri};
-use sip_core::Request;
 
 use crate::dialog::Dialog;
 use crate::{Endpoint, ListenerConfig, ListenerId, Source, Target, Transport};

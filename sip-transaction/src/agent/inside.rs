@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip_core::{HeaderName, Mandatory, Method, Request, StatusCode};
+use sip_core::header::HeaderName;
+use sip_core::{Mandatory, Method, Request, StatusCode};
 
 use super::compose::{SDP, reason};
 use super::state::{Served, Server};
@@ -27,9 +28,8 @@ impl Agent {
             Bytes::copy_from_slice(mandatory.from.tag().unwrap_or_default()),
         );
         let found = self.dialogs.get(&key).copied();
-        let dialog = found
-            .and_then(|session| self.sessions.get_mut(session.0))
-            .and_then(|session| session.dialog_mut(&key));
+        let dialog =
+            found.and_then(|session| self.sessions.get_mut(session.0)).and_then(|session| session.dialog_mut(&key));
         let (Some(session), Some(dialog)) = (found, dialog) else {
             self.counters.unknown_dialog += 1;
             self.refuse(now, id, &request, StatusCode::CALL_DOES_NOT_EXIST, &[]);
@@ -101,14 +101,7 @@ impl Agent {
     }
 
     /// Whether the peer's offer comes at the right time; otherwise it is refused.
-    fn may_offer(
-        &mut self,
-        now: Instant,
-        id: ServerId,
-        session: SessionId,
-        kind: Kind,
-        request: &Request,
-    ) -> bool {
+    fn may_offer(&mut self, now: Instant, id: ServerId, session: SessionId, kind: Kind, request: &Request) -> bool {
         let Some(entry) = self.sessions.get_mut(session.0) else { return false };
         if let Err(refusal) = entry.exchange.on_received(kind) {
             match refusal {
@@ -142,14 +135,7 @@ impl Agent {
         let _ = self.endpoint.respond(now, id, response);
     }
 
-    fn on_other(
-        &mut self,
-        now: Instant,
-        id: ServerId,
-        session: SessionId,
-        request: Request,
-        mandatory: &Mandatory,
-    ) {
+    fn on_other(&mut self, now: Instant, id: ServerId, session: SessionId, request: Request, mandatory: &Mandatory) {
         let Some(entry) = self.sessions.get_mut(session.0) else { return };
         if entry.call.is_closing() {
             self.refuse(now, id, &request, StatusCode::CALL_DOES_NOT_EXIST, &[]);

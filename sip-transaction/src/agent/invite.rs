@@ -1,9 +1,8 @@
 //! What a new call needs.
 
 use bytes::Bytes;
-use sip_core::header::{NameAddr, Route};
+use sip_core::header::{HeaderName, NameAddr, Route};
 use sip_core::uri::Uri;
-use sip_core::HeaderName;
 
 use super::Credentials;
 use crate::Target;

@@ -120,8 +120,8 @@ impl Agent {
         }
     }
 
-    /// Tells of a listening socket. `None` when there are too many.
-    pub fn add_listener(&mut self, listener: ListenerConfig) -> Option<ListenerId> {
+    /// Tells of a listening socket.
+    pub fn add_listener(&mut self, listener: ListenerConfig) -> ListenerId {
         self.endpoint.add_listener(listener)
     }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_core::RngCore;
-use sip_core::{HeaderName, Method, Request, StatusCode};
+use sip_core::header::HeaderName;
+use sip_core::{Method, Request, StatusCode};
 
 use super::compose::{SDP, extend_request, extend_response};
 use super::state::{Accepted, Own, Purpose, Served};

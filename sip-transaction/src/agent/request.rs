@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rand_core::RngCore;
-use sip_core::{HeaderName, Mandatory, Method, Request, StatusCode, ident};
+use sip_core::header::HeaderName;
+use sip_core::{Mandatory, Method, Request, StatusCode, ident};
 use smallvec::{SmallVec, smallvec};
 
 use super::compose::{Body, SDP, reason};
@@ -44,8 +45,7 @@ impl Agent {
 
     /// A new call.
     fn on_invite(&mut self, now: Instant, id: ServerId, request: Request, mandatory: Mandatory, source: Source) {
-        let merging =
-            mandatory.from.tag().map(|tag| (mandatory.call_id.0.clone(), Bytes::copy_from_slice(tag)));
+        let merging = mandatory.from.tag().map(|tag| (mandatory.call_id.0.clone(), Bytes::copy_from_slice(tag)));
         if self.is_merged(merging.as_ref(), &mandatory) {
             self.refuse(now, id, &request, StatusCode::LOOP_DETECTED, &[]);
             return;
@@ -162,11 +162,7 @@ impl Agent {
     pub(super) fn on_ack(&mut self, now: Instant, request: &Request, mandatory: &Mandatory) {
         let local = mandatory.to.tag().unwrap_or_default();
         let remote = mandatory.from.tag().unwrap_or_default();
-        let key = DialogId::new(
-            &mandatory.call_id,
-            Bytes::copy_from_slice(local),
-            Bytes::copy_from_slice(remote),
-        );
+        let key = DialogId::new(&mandatory.call_id, Bytes::copy_from_slice(local), Bytes::copy_from_slice(remote));
         let Some(&id) = self.dialogs.get(&key) else { return };
         let Some(session) = self.sessions.get_mut(id.0) else { return };
         // ACKs to rejections stay in their transactions; those to 2xx that were acknowledged already change nothing.

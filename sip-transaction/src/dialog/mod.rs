@@ -16,9 +16,9 @@
 mod id;
 
 use bytes::Bytes;
-use sip_core::header::{CSeq, CallId, Contact, From, NameAddr, RecordRoute, Route, To};
+use sip_core::header::{CSeq, CallId, Contact, From, HeaderName, NameAddr, RecordRoute, Route, To};
 use sip_core::uri::{Uri, UriHeaders};
-use sip_core::{ErrorKind, HeaderName, Mandatory, Method, ParseError, Part, Request, RequestBuilder, Response};
+use sip_core::{ErrorKind, Mandatory, Method, ParseError, Part, Request, RequestBuilder, Response};
 
 pub use id::DialogId;
 
@@ -63,7 +63,7 @@ impl Dialog {
     pub fn server(request: &Request, mandatory: &Mandatory, local_tag: &[u8]) -> Result<Self, ParseError> {
         let target = contact(request.headers())?;
         let routes = record_routes(request.headers(), false)?;
-        let local = mandatory.to.with_tag(local_tag).name_addr;
+        let local = mandatory.to.clone().with_tag(local_tag).name_addr;
         let remote = mandatory.from.name_addr.clone();
         let remote_tag = mandatory.from.tag().map(Bytes::copy_from_slice).unwrap_or_default();
         Ok(Self {

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip_core::{Request, Response};
+use sip_core::{Mandatory, Request, Response};
 
 use crate::arena::Slot;
-use crate::awaited::Mandatory;
 use crate::transport::{ConnectionId, ListenerId, Source, Transport};
 
 /// A request that others sent and that we answer.

@@ -56,11 +56,6 @@ impl Exchange {
         self.state == State::Idle
     }
 
-    /// Whether the peer's offer waits for the application.
-    pub(crate) fn is_remote(&self) -> bool {
-        matches!(self.state, State::Remote(_))
-    }
-
     /// Whether the application owes the answer to an offer that came in a 2xx.
     pub(crate) fn is_owing(&self) -> bool {
         self.state == State::Owing

@@ -9,8 +9,8 @@ mod exchange;
 
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use sip_core::StatusCode;
+use smallvec::SmallVec;
 
 pub(crate) use answer::Answer;
 pub(crate) use call::{Call, Event};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Transport;
-use crate::awaited::HostPort;
+use sip_core::uri::HostPort;
 
 /// A listening socket of an [`Endpoint`](crate::Endpoint): numbered in the order of
 /// [`add_listener`](crate::Endpoint::add_listener), from 0.
