@@ -8,11 +8,6 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// The number of the place, for tables beside the arena.
-    pub(crate) const fn index(self) -> u32 {
-        self.index
-    }
-
     /// Index and generation as one number.
     pub(crate) const fn as_u64(self) -> u64 {
         ((self.generation as u64) << 32) | self.index as u64
@@ -97,7 +92,7 @@ mod tests {
         let first = arena.insert("first").unwrap();
         assert_eq!(arena.remove(first), Some("first"));
         let second = arena.insert("second").unwrap();
-        assert_eq!(first.index(), second.index());
+        assert_eq!(first.index, second.index);
         assert_eq!(arena.get(first), None);
         assert_eq!(arena.get_mut(first), None);
         assert_eq!(arena.remove(first), None);

@@ -8,14 +8,15 @@
     clippy::string_slice
 )]
 
-pub mod agent;
 mod arena;
 mod config;
-pub mod dialog;
+#[cfg(feature = "tokio")]
+pub mod driver;
 mod endpoint;
-mod session;
+mod recent;
 mod transaction;
 mod transport;
+mod wheel;
 
 pub use config::{Config, Timers};
 pub use endpoint::{

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip_core::{Mandatory, Request, Response};
+use sip_core::message::Mandatory;
+use sip_core::{Request, Response};
 
 use crate::arena::Slot;
 use crate::transport::{ConnectionId, ListenerId, Source, Transport};
@@ -91,13 +92,6 @@ pub enum Input {
         connection: ConnectionId,
         /// Why.
         reason: CloseReason,
-    },
-    /// The network says that a datagram cannot reach its destination.
-    Unreachable {
-        /// The listener that it was sent from.
-        listener: ListenerId,
-        /// Where it was to go.
-        destination: SocketAddr,
     },
 }
 
@@ -251,7 +245,7 @@ pub enum Event {
         /// How.
         ended: Ended,
     },
-    /// A connection is open: one that was accepted or one that we opened.
+    /// A connection that we opened is open.
     ConnectionOpened {
         /// What it leads to, as a [`Source`] of messages to come.
         source: Source,

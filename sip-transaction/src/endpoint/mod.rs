@@ -1,34 +1,130 @@
 //! The endpoint: the transport layer and the transaction table as one machine.
 
+mod answer;
+mod client;
 mod error;
 mod event;
+mod inbound;
+mod server;
 mod snapshot;
+mod wire;
 
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 pub use error::{CancelError, Refused, RespondError, SendError};
 pub use event::{ClientId, CloseReason, Ended, Event, Failure, Input, Output, ServerId};
-use sip_core::{Request, Response};
+use rand_chacha::ChaCha12Rng;
+use rand_core::{RngCore, SeedableRng};
 pub use snapshot::{Counters, Snapshot};
 
+use crate::arena::{Arena, Slot};
 use crate::config::Config;
-use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Source, Target};
+use crate::recent::Recent;
+use crate::transaction::Timer;
+use crate::transaction::key::{BuildAsIs, Key, Secret};
+use crate::transport::connection::Connections;
+use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Source};
+use crate::wheel::Wheel;
+use client::Client;
+use server::Server;
+
+/// Whose timer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Client(Slot, Timer),
+    /// The wait for the final response to a cancelled INVITE.
+    Cancelled(Slot),
+    Server(Slot, Timer),
+    Connection(ConnectionId),
+}
 
 /// SIP transactions over datagrams and connections, without sockets or a clock (RFC 3261 §17 and §18).
+///
+/// After every call, drain [`poll_output`](Self::poll_output), then wait for news or
+/// [`poll_timeout`](Self::poll_timeout):
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use bytes::Bytes;
+/// use sip_core::{Response, StatusCode};
+/// use sip_transaction::{Config, Endpoint, Event, Input, ListenerConfig, Output, Transport};
+///
+/// let mut endpoint = Endpoint::new(Config::default(), [7; 32]);
+/// let listener = endpoint.add_listener(ListenerConfig::new(Transport::Udp, "192.0.2.1:5060".parse()?));
+/// let now = Instant::now();
+/// let payload = Bytes::from_static(
+///     b"OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+///       From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n",
+/// );
+/// endpoint.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload });
+/// let mut sent = Vec::new();
+/// while let Some(output) = endpoint.poll_output() {
+///     match output {
+///         Output::Event(Event::Request { id, request, .. }) => {
+///             let response = Response::to(&request, StatusCode::OK).to_tag(b"tag").build();
+///             endpoint.respond(now, id, response)?;
+///         }
+///         Output::Datagram { payload, .. } => sent.push(payload),
+///         _ => {}
+///     }
+/// }
+/// assert!(sent[0].starts_with(b"SIP/2.0 200 OK\r\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Endpoint {
     config: Config,
     listeners: Vec<ListenerConfig>,
-    outputs: std::collections::VecDeque<Output>,
+    random: ChaCha12Rng,
+    secret: Secret,
+    /// The latest time that was ever said: time does not run backwards.
+    latest: Option<Instant>,
+    wheel: Wheel<Owner>,
+    clients: Arena<Client>,
+    client_keys: HashMap<Key, Slot, BuildAsIs>,
+    servers: Arena<Server>,
+    server_keys: HashMap<Key, Slot, BuildAsIs>,
+    connections: Connections,
+    /// Addresses that are not strangers'.
+    trusted: Recent<IpAddr, Secret>,
+    /// Addresses that did not take TCP when a request was too large for a datagram.
+    without_tcp: Recent<SocketAddr, Secret>,
+    /// How many server transactions each stranger's address holds.
+    strangers: HashMap<IpAddr, usize, Secret>,
+    unanswered: usize,
+    outputs: VecDeque<Output>,
+    counters: Counters,
 }
 
 impl Endpoint {
-    /// An endpoint without listeners. The seed makes branches and tags; take it from the system's randomness.
+    /// An endpoint without listeners. Branches, tags and the keys of its tables come from the seed, which drivers take
+    /// from the system's randomness.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
-        let _ = seed;
-        Self { config, listeners: Vec::new(), outputs: std::collections::VecDeque::new() }
+        let mut random = ChaCha12Rng::from_seed(seed);
+        let secret = Secret::new(random.next_u64(), random.next_u64());
+        Self {
+            config,
+            listeners: Vec::new(),
+            random,
+            secret,
+            latest: None,
+            wheel: Wheel::new(),
+            clients: Arena::new(),
+            client_keys: HashMap::default(),
+            servers: Arena::new(),
+            server_keys: HashMap::default(),
+            connections: Connections::new(secret),
+            trusted: Recent::new(config.trusted_addresses, secret),
+            without_tcp: Recent::new(1_024, secret),
+            strangers: HashMap::with_hasher(secret),
+            unanswered: 0,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        }
     }
 
     /// Tells of a listening socket. There may be 65,535; what comes after is not remembered.
@@ -40,84 +136,42 @@ impl Endpoint {
         ListenerId(id)
     }
 
-    /// What was said of a listener.
-    #[must_use]
-    pub fn listener(&self, id: ListenerId) -> Option<&ListenerConfig> {
-        self.listeners.get(usize::from(id.0))
-    }
-
-    /// Tells that a connection came in, and gives it a name.
+    /// Says that an address is not a stranger's: it authenticated itself, or the user knows it. Strangers hold fewer
+    /// transactions, are shed in silence, and get no retransmissions and no more than three bytes for each of theirs
+    /// until the user takes their request up with a provisional response or a 2xx.
     ///
-    /// # Errors
-    /// When a limit says no; the driver then closes the connection.
-    pub fn accept(
-        &mut self,
-        now: Instant,
-        listener: ListenerId,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) -> Result<ConnectionId, Refused> {
-        let _ = (now, listener, local, remote);
-        Err(Refused::Listener)
-    }
-
-    /// Says that an address is not a stranger's: it authenticated itself, or the user knows it.
+    /// The table of such addresses is bounded; those that nothing was heard of for longest are forgotten first.
     pub fn trust(&mut self, address: IpAddr) {
-        let _ = address;
+        self.trusted.insert(address);
     }
 
-    /// Sends a request, to which a Via with a new branch is added (RFC 3261 §17.1).
-    ///
-    /// # Errors
-    /// When it cannot even be tried. What goes wrong later is an event.
-    pub fn send_request(&mut self, now: Instant, request: Request, target: Target) -> Result<ClientId, SendError> {
-        let _ = (now, request, target);
-        Err(SendError::Limit)
-    }
-
-    /// Sends the ACK to a 2xx (RFC 3261 §13.2.2.4), to which a Via is added. Send the same ACK again for every
-    /// retransmission of the 2xx: it gets the same branch.
-    ///
-    /// # Errors
-    /// When it cannot even be tried.
-    pub fn send_ack(&mut self, now: Instant, ack: Request, target: Target) -> Result<(), SendError> {
-        let _ = (now, ack, target);
-        Err(SendError::Limit)
-    }
-
-    /// Answers a request. A 2xx to an INVITE may be given again until [`Event::ServerEnded`]: retransmitting it is
-    /// the user's part (RFC 3261 §13.3.1.4).
-    ///
-    /// # Errors
-    /// When the transaction is over or the response may not be given.
-    pub fn respond(&mut self, now: Instant, id: ServerId, response: Response) -> Result<(), RespondError> {
-        let _ = (now, id, response);
-        Err(RespondError::Unknown)
-    }
-
-    /// Cancels an INVITE of ours: at once when a provisional response has come, otherwise when it comes
-    /// (RFC 3261 §9.1). The answer to the CANCEL itself is not reported; the INVITE's is.
-    ///
-    /// # Errors
-    /// When there is nothing to cancel.
-    pub fn cancel(&mut self, now: Instant, id: ClientId) -> Result<(), CancelError> {
-        let _ = (now, id);
-        Err(CancelError::Unknown)
-    }
-
-    /// Closes a connection.
-    pub fn close(&mut self, now: Instant, connection: ConnectionId) {
-        let _ = (now, connection);
+    /// Takes back [`trust`](Self::trust).
+    pub fn distrust(&mut self, address: IpAddr) {
+        self.trusted.remove(&address);
     }
 
     /// What happened outside.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let _ = (now, input);
+        let now = self.clamp(now);
+        match input {
+            Input::Datagram { listener, source, payload } => self.on_datagram(now, listener, source, payload),
+            Input::Connected { connection, local } => self.on_connected(now, connection, local),
+            Input::Received { connection, payload } => self.on_received(now, connection, &payload),
+            Input::Closed { connection, reason } => self.on_closed(now, connection, reason),
+        }
     }
 
     /// Time passed. Early or twice is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        let now = self.clamp(now);
+        while let Some(owner) = self.wheel.expire(now) {
+            match owner {
+                Owner::Client(slot, timer) => self.on_client_timer(now, slot, timer),
+                Owner::Cancelled(slot) => self.on_cancel_timer(slot),
+                Owner::Server(slot, timer) => self.on_server_timer(now, slot, timer),
+                Owner::Connection(id) => self.on_connection_timer(now, id),
+            }
+        }
     }
 
     /// What to do next; call until `None` after every other call.
@@ -129,25 +183,49 @@ impl Endpoint {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.wheel.next()
     }
 
-    /// The source that messages of a connection have.
+    /// What was said of a listener.
+    #[must_use]
+    pub fn listener(&self, id: ListenerId) -> Option<&ListenerConfig> {
+        self.listeners.get(usize::from(id.0))
+    }
+
+    /// The source that messages of a connection have; `None` when it is closed.
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<Source> {
-        let _ = id;
-        None
+        self.connections.get(id).map(|connection| connection.source(id))
     }
 
     /// Table sizes and counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+        Snapshot {
+            client_transactions: self.clients.len(),
+            server_transactions: self.servers.len(),
+            unanswered: self.unanswered,
+            connections: self.connections.len(),
+            timers: self.wheel.len(),
+            strangers: self.strangers.len(),
+            outputs: self.outputs.len(),
+            counters: self.counters,
+        }
     }
 
     /// Times and limits, as given.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    fn clamp(&mut self, now: Instant) -> Instant {
+        let latest = self.latest.map_or(now, |latest| latest.max(now));
+        self.latest = Some(latest);
+        latest
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
     }
 }

@@ -2,6 +2,7 @@
 
 mod client_invite;
 mod client_other;
+pub(crate) mod key;
 mod server_invite;
 mod server_other;
 #[cfg(test)]

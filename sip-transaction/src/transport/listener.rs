@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::Transport;
 use sip_core::uri::HostPort;
+
+use super::Transport;
 
 /// A listening socket of an [`Endpoint`](crate::Endpoint): numbered in the order of
 /// [`add_listener`](crate::Endpoint::add_listener), from 0.

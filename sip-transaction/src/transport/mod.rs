@@ -1,7 +1,9 @@
-//! The transport layer (RFC 3261 §18): where messages come from and go to, connections, Via, budgets.
+//! The transport layer (RFC 3261 §18): where messages come from and go to, connections, Via.
 
+pub(crate) mod connection;
 mod flow;
 mod listener;
+pub(crate) mod via;
 
 pub use flow::{ConnectionId, Source, Target};
 pub use listener::{ListenerConfig, ListenerId};

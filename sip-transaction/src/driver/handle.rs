@@ -1,0 +1,178 @@
+//! A ready-made loop around an endpoint, and the handle that commands it.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use sip_core::{Request, Response};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Arrival, Sockets, now, sleep_until};
+use crate::endpoint::{CancelError, ClientId, Endpoint, Event, RespondError, SendError, ServerId, Snapshot};
+use crate::transport::{ConnectionId, Target};
+
+/// How many commands may wait.
+const COMMANDS: usize = 256;
+
+/// How many events may wait for the user before the sockets are no longer read.
+const EVENTS: usize = 1_024;
+
+/// The loop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the endpoint's loop has ended")]
+pub struct Stopped;
+
+/// The events of a spawned endpoint.
+pub type Events = mpsc::Receiver<Event>;
+
+enum Command {
+    Send(Request, Target, oneshot::Sender<Result<ClientId, SendError>>),
+    Ack(Request, Target, oneshot::Sender<Result<(), SendError>>),
+    Respond(ServerId, Response, oneshot::Sender<Result<(), RespondError>>),
+    Cancel(ClientId, oneshot::Sender<Result<(), CancelError>>),
+    Close(ConnectionId),
+    Trust(IpAddr),
+    Snapshot(oneshot::Sender<Snapshot>),
+}
+
+/// Commands an endpoint that runs in a task of its own. The task ends when all handles are dropped.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+/// Runs an endpoint and its sockets in a task. Read the events: when a thousand wait, nothing more is read from the
+/// network until some are taken.
+#[must_use]
+pub fn spawn(endpoint: Endpoint, sockets: Sockets) -> (Handle, Events) {
+    let (commands, queue) = mpsc::channel(COMMANDS);
+    let (telling, events) = mpsc::channel(EVENTS);
+    tokio::spawn(run(endpoint, sockets, queue, telling));
+    (Handle { commands }, events)
+}
+
+impl Handle {
+    /// [`Endpoint::send_request`].
+    ///
+    /// # Errors
+    /// The outer one when the loop has ended, the inner one as the endpoint says.
+    pub async fn send_request(&self, request: Request, target: Target) -> Result<Result<ClientId, SendError>, Stopped> {
+        self.ask(|answer| Command::Send(request, target, answer)).await
+    }
+
+    /// [`Endpoint::send_ack`].
+    ///
+    /// # Errors
+    /// The outer one when the loop has ended, the inner one as the endpoint says.
+    pub async fn send_ack(&self, ack: Request, target: Target) -> Result<Result<(), SendError>, Stopped> {
+        self.ask(|answer| Command::Ack(ack, target, answer)).await
+    }
+
+    /// [`Endpoint::respond`].
+    ///
+    /// # Errors
+    /// The outer one when the loop has ended, the inner one as the endpoint says.
+    pub async fn respond(&self, id: ServerId, response: Response) -> Result<Result<(), RespondError>, Stopped> {
+        self.ask(|answer| Command::Respond(id, response, answer)).await
+    }
+
+    /// [`Endpoint::cancel`].
+    ///
+    /// # Errors
+    /// The outer one when the loop has ended, the inner one as the endpoint says.
+    pub async fn cancel(&self, id: ClientId) -> Result<Result<(), CancelError>, Stopped> {
+        self.ask(|answer| Command::Cancel(id, answer)).await
+    }
+
+    /// [`Endpoint::close`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn close(&self, connection: ConnectionId) -> Result<(), Stopped> {
+        self.commands.send(Command::Close(connection)).await.map_err(|_| Stopped)
+    }
+
+    /// [`Endpoint::trust`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn trust(&self, address: IpAddr) -> Result<(), Stopped> {
+        self.commands.send(Command::Trust(address)).await.map_err(|_| Stopped)
+    }
+
+    /// [`Endpoint::snapshot`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn snapshot(&self) -> Result<Snapshot, Stopped> {
+        self.ask(Command::Snapshot).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+}
+
+async fn run(
+    mut endpoint: Endpoint,
+    mut sockets: Sockets,
+    mut commands: mpsc::Receiver<Command>,
+    telling: mpsc::Sender<Event>,
+) {
+    let mut untold: VecDeque<Event> = VecDeque::new();
+    loop {
+        while let Some(output) = endpoint.poll_output() {
+            untold.extend(sockets.transmit(output));
+        }
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => carry_out(&mut endpoint, command),
+                None => return,
+            },
+            // Whoever waits for the answer to a command is not reading events: never wait for a place alone.
+            permit = telling.reserve(), if !untold.is_empty() => match (permit, untold.pop_front()) {
+                (Ok(permit), Some(event)) => permit.send(event),
+                (Ok(_), None) => {}
+                (Err(_), _) => return,
+            },
+            arrival = sockets.recv(), if untold.len() < EVENTS => match arrival {
+                Arrival::Input(input) => endpoint.handle_input(now(), input),
+                Arrival::Connection(incoming) => {
+                    let id = endpoint.accept(now(), incoming.listener(), incoming.local(), incoming.remote());
+                    sockets.attach(incoming, id.ok());
+                }
+            },
+            () = sleep_until(endpoint.poll_timeout()) => endpoint.handle_timeout(now()),
+        }
+    }
+}
+
+/// Answers nobody when the asker no longer waits.
+fn carry_out(endpoint: &mut Endpoint, command: Command) {
+    match command {
+        Command::Send(request, target, answer) => {
+            let _ = answer.send(endpoint.send_request(now(), request, target));
+        }
+        Command::Ack(ack, target, answer) => {
+            let _ = answer.send(endpoint.send_ack(now(), ack, target));
+        }
+        Command::Respond(id, response, answer) => {
+            let _ = answer.send(endpoint.respond(now(), id, response));
+        }
+        Command::Cancel(id, answer) => {
+            let _ = answer.send(endpoint.cancel(now(), id));
+        }
+        Command::Close(connection) => endpoint.close(now(), connection),
+        Command::Trust(address) => endpoint.trust(address),
+        Command::Snapshot(answer) => {
+            let _ = answer.send(endpoint.snapshot());
+        }
+    }
+}

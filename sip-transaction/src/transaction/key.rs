@@ -1,0 +1,152 @@
+//! What tells transactions apart (RFC 3261 §17.1.3, §17.2.3): a keyed hash of the parts, never a formatted string.
+//!
+//! 128 bits of SipHash-1-3 under a secret key stand for the parts themselves: nobody who does not know the key can make
+//! two requests fall together, and by accident it does not happen.
+
+use std::hash::{BuildHasher, Hasher};
+
+use sip_core::header::{HeaderName, Via};
+use sip_core::message::Mandatory;
+use sip_core::uri::Host;
+use sip_core::{Method, Request};
+use siphasher::sip::SipHasher13;
+use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
+
+/// The magic cookie of RFC 3261 §8.1.1.7.
+const COOKIE: &[u8] = b"z9hG4bK";
+
+/// The secret that hashes of what others wrote are keyed with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secret {
+    first: u64,
+    second: u64,
+}
+
+/// A transaction's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(u128);
+
+impl std::hash::Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The key is a keyed hash already: half of it is as good as any other.
+        state.write_u64(self.0 as u64);
+    }
+}
+
+/// Takes the number that a [`Key`] offers as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// Makes [`AsIs`] hashers.
+pub(crate) type BuildAsIs = std::hash::BuildHasherDefault<AsIs>;
+
+impl BuildHasher for Secret {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.first, self.second)
+    }
+}
+
+impl Secret {
+    /// A secret of two random numbers.
+    pub(crate) const fn new(first: u64, second: u64) -> Self {
+        Self { first, second }
+    }
+
+    /// The transaction that a request belongs to on the server's side, where ACK stands for its INVITE, and `method`
+    /// for the request's own method, or INVITE when it is looked up for a CANCEL.
+    pub(crate) fn server(&self, request: &Request, mandatory: &Mandatory, method: &Method) -> Key {
+        let method = if method.is_ack() { &Method::Invite } else { method };
+        match mandatory.via.branch() {
+            Some(branch) if branch.starts_with(COOKIE) => self.by_branch(branch, &mandatory.via, method),
+            _ => self.by_rfc2543(request, mandatory, method),
+        }
+    }
+
+    /// The transaction of a request of ours: our branch, and the method of the CSeq (§17.1.3).
+    pub(crate) fn client(&self, branch: &[u8], method: &Method) -> Key {
+        let mut hash = self.hasher(b'C');
+        part(&mut hash, branch);
+        hash.write(method.as_bytes());
+        finish(&hash)
+    }
+
+    /// The branch of an ACK to a 2xx: the same for the same ACK, so that its retransmissions are alike.
+    pub(crate) fn ack_branch(&self, ack: &Request) -> String {
+        let mut hash = self.hasher(b'A');
+        hash.write(&ack.to_bytes());
+        format!("z9hG4bK{:032x}", finish(&hash).0)
+    }
+
+    /// A tag for a response to a request that no state is kept of: the same each time it comes.
+    pub(crate) fn stateless_tag(&self, request: &Request) -> String {
+        let mut hash = self.hasher(b'T');
+        hash.write(&request.headers().get(&HeaderName::CALL_ID).unwrap_or_default());
+        hash.write(&request.headers().get(&HeaderName::FROM).unwrap_or_default());
+        format!("{:016x}", finish(&hash).0 as u64)
+    }
+
+    fn by_branch(&self, branch: &[u8], via: &Via, method: &Method) -> Key {
+        let mut hash = self.hasher(b'S');
+        part(&mut hash, branch);
+        match &via.sent_by.host {
+            Host::Name(name) => {
+                for byte in name {
+                    hash.write_u8(byte.to_ascii_lowercase());
+                }
+                hash.write_u8(0);
+            }
+            Host::V4(address) => hash.write(&address.octets()),
+            Host::V6(address) => hash.write(&address.octets()),
+        }
+        hash.write_u16(via.sent_by.port.unwrap_or(0));
+        hash.write(method.as_bytes());
+        finish(&hash)
+    }
+
+    /// §17.2.3 for clients of RFC 2543: Request-URI, From tag, Call-ID, the number of CSeq and the topmost Via. The
+    /// To tag differs between an INVITE and the ACK to its rejection, and tells nothing that the others do not.
+    fn by_rfc2543(&self, request: &Request, mandatory: &Mandatory, method: &Method) -> Key {
+        let mut hash = self.hasher(b'O');
+        part(&mut hash, request.uri_bytes());
+        part(&mut hash, mandatory.from.tag().unwrap_or_default());
+        part(&mut hash, &request.headers().get(&HeaderName::CALL_ID).unwrap_or_default());
+        part(&mut hash, &request.headers().get(&HeaderName::VIA).unwrap_or_default());
+        hash.write_u32(mandatory.cseq.sequence);
+        hash.write(method.as_bytes());
+        finish(&hash)
+    }
+
+    fn hasher(&self, kind: u8) -> SipHasher128 {
+        let mut hash = SipHasher128::new_with_keys(self.first, self.second);
+        hash.write_u8(kind);
+        hash
+    }
+}
+
+/// A part and its length, so that parts cannot flow into one another.
+fn part(hash: &mut SipHasher128, bytes: &[u8]) {
+    hash.write_usize(bytes.len());
+    hash.write(bytes);
+}
+
+fn finish(hash: &SipHasher128) -> Key {
+    Key(hash.finish128().as_u128())
+}
