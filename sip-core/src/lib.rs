@@ -16,6 +16,7 @@ pub mod ident;
 pub mod message;
 mod scan;
 pub mod uri;
+pub mod sdp;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{
