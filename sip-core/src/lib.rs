@@ -15,8 +15,8 @@ pub mod header;
 pub mod ident;
 pub mod message;
 mod scan;
-pub mod uri;
 pub mod sdp;
+pub mod uri;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{

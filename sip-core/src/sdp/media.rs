@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bytes::{BufMut, Bytes};
 
 use super::codec::payload_type;
-use super::text::{number, put, put_line, words};
+use super::text::{number, put, put_line, split_once, words};
 use super::{Attribute, Bandwidth, Connection, Direction, Fmtp, Rtcp, RtpMap, UnknownLine};
 
 /// A media description (RFC 8866 §5.14).
@@ -15,6 +15,9 @@ pub struct Media {
     pub kind: Bytes,
     /// The port; 0 rejects the stream.
     pub port: u16,
+    /// What stands in the place of the port when that is no port number, such as ATM's `$`. The port is then 0, and an
+    /// answer rejects the stream. It is written as long as the port is 0.
+    pub port_text: Option<Bytes>,
     /// The number after the port's slash: how many pairs of ports.
     pub port_count: Option<u32>,
     /// The transport, such as `RTP/AVP`.
@@ -44,6 +47,7 @@ impl Media {
         Self {
             kind: kind.into(),
             port,
+            port_text: None,
             port_count: None,
             proto: proto.into(),
             formats: Vec::new(),
@@ -57,16 +61,21 @@ impl Media {
         }
     }
 
-    /// Reads what follows `m=`. `None` when it is not kind, port and transport.
+    /// Reads what follows `m=`. `None` when there is nothing.
     pub(crate) fn parse_line(text: &Bytes) -> Option<Self> {
         let mut words = words(text);
-        let (kind, port, proto) = (words.next()?, words.next()?, words.next()?);
-        let mut pieces = port.splitn(2, |byte| *byte == b'/');
-        let mut this = Self::new(kind, number(pieces.next()?)?, proto);
-        this.port_count = match pieces.next() {
-            None => None,
-            Some(count) => Some(number(count)?),
+        let mut this = Self::new(words.next()?, 0, Bytes::new());
+        let port = words.next().unwrap_or_default();
+        let (digits, count) = match split_once(&port, b'/') {
+            Some((digits, count)) => (digits, Some(number(count))),
+            None => (&*port, None),
         };
+        match (number(digits), count) {
+            (Some(number), None) => this.port = number,
+            (Some(number), Some(Some(count))) => (this.port, this.port_count) = (number, Some(count)),
+            _ => this.port_text = Some(port),
+        }
+        this.proto = words.next().unwrap_or_default();
         this.formats = words.collect();
         Some(this)
     }
@@ -75,15 +84,23 @@ impl Media {
     pub fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(b"m=");
         put(out, &self.kind);
-        out.put_u8(b' ');
-        out.put_slice(self.port.to_string().as_bytes());
-        if let Some(count) = self.port_count {
-            out.put_u8(b'/');
-            out.put_slice(count.to_string().as_bytes());
+        match &self.port_text {
+            Some(text) if self.port == 0 => {
+                if !text.is_empty() {
+                    out.put_u8(b' ');
+                    put(out, text);
+                }
+            }
+            _ => {
+                out.put_u8(b' ');
+                out.put_slice(self.port.to_string().as_bytes());
+                if let Some(count) = self.port_count {
+                    out.put_u8(b'/');
+                    out.put_slice(count.to_string().as_bytes());
+                }
+            }
         }
-        out.put_u8(b' ');
-        put(out, &self.proto);
-        for format in &self.formats {
+        for format in core::iter::once(&self.proto).filter(|proto| !proto.is_empty()).chain(&self.formats) {
             out.put_u8(b' ');
             put(out, format);
         }
@@ -130,6 +147,7 @@ impl Media {
     /// Sets the port.
     pub fn set_port(&mut self, port: u16) {
         self.port = port;
+        self.port_text = None;
         self.port_count = None;
     }
 
@@ -364,11 +382,24 @@ mod tests {
     }
 
     #[test]
-    fn a_media_line_has_a_kind_a_port_and_a_transport() {
-        for bad in ["", "audio", "audio 1", "audio x RTP/AVP 0", "audio 65536 RTP/AVP 0", "audio 1/x RTP/AVP 0", "audio -1 RTP/AVP"]
-        {
-            assert_eq!(Media::parse_line(&Bytes::copy_from_slice(bad.as_bytes())), None, "{bad}");
+    fn a_line_without_a_usable_port_is_kept_and_counts_as_rejected() {
+        // From RFCs 3108, 5245, 7006 and 8859.
+        for text in [
+            "audio $ - -",
+            "video PORT-$/VPI-0/VCI-$ AAL5/ITU 33",
+            "audio $NAT-PUB-1.PORT RTP/AVP 0",
+            "video 66544 RTP/AVP 100",
+            "audio 1/x RTP/AVP 0",
+            "audio -1 RTP/AVP",
+            "audio",
+        ] {
+            let media = Media::parse_line(&Bytes::copy_from_slice(text.as_bytes())).unwrap();
+            assert!(media.is_rejected(), "{text}");
+            let mut out = Vec::new();
+            media.encode(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("m={text}\r\n"));
         }
-        assert!(Media::parse_line(&Bytes::from_static(b"audio 0 RTP/AVP")).unwrap().formats.is_empty());
+        assert!(Media::parse_line(&Bytes::from_static(b"audio 1")).unwrap().proto.is_empty());
+        assert_eq!(Media::parse_line(&Bytes::from_static(b" ")), None);
     }
 }

@@ -33,22 +33,45 @@ impl Origin {
         }
     }
 
-    /// Reads what follows `o=`. `None` unless it is six words.
+    /// Reads what follows `o=`: six words.
+    ///
+    /// No call fails for this line's sake. With five words the user name is taken to be missing, with more than six the
+    /// version is taken to have several, and with less all is the user name.
     #[must_use]
-    pub fn parse(text: &Bytes) -> Option<Self> {
-        let mut words = words(text);
-        let (username, session_id, session_version) = (words.next()?, words.next()?, words.next()?);
-        let connection = Connection { net_type: words.next()?, addr_type: words.next()?, address: words.next()? };
-        words.next().is_none().then_some(Self { username, session_id, session_version, connection })
+    pub fn parse(text: &Bytes) -> Self {
+        let words: Vec<Bytes> = words(text).collect();
+        let empty = Bytes::new;
+        let (head, [net_type, addr_type, address]) = match words.split_last_chunk() {
+            Some((head, tail)) if head.len() >= 2 => (head, tail.clone()),
+            _ => {
+                let connection = Connection { net_type: empty(), addr_type: empty(), address: empty() };
+                let username = text.slice_ref(text.trim_ascii());
+                return Self { username, session_id: empty(), session_version: empty(), connection };
+            }
+        };
+        let connection = Connection { net_type, addr_type, address };
+        let (username, session_id, version) = match head {
+            [session_id, version] => (empty(), session_id.clone(), core::slice::from_ref(version)),
+            [username, session_id, version @ ..] => (username.clone(), session_id.clone(), version),
+            _ => (empty(), empty(), head),
+        };
+        let session_version = match version {
+            [one] => one.clone(),
+            several => several.join(&b' ').into(),
+        };
+        Self { username, session_id, session_version, connection }
     }
 
     /// Writes the six words.
     pub fn encode(&self, out: &mut impl BufMut) {
-        for word in [&self.username, &self.session_id, &self.session_version] {
+        let Connection { net_type, addr_type, address } = &self.connection;
+        let words = [&self.username, &self.session_id, &self.session_version, net_type, addr_type, address];
+        for (index, word) in words.into_iter().filter(|word| !word.is_empty()).enumerate() {
+            if index > 0 {
+                out.put_u8(b' ');
+            }
             put(out, word);
-            out.put_u8(b' ');
         }
-        self.connection.encode(out);
     }
 
     /// The version as a number.
@@ -83,7 +106,7 @@ mod tests {
     #[test]
     fn numbers_of_any_length_are_kept() {
         let text = Bytes::from_static(b"- 0003826492039482039482039 0001 IN IP4 192.0.2.1");
-        let mut origin = Origin::parse(&text).unwrap();
+        let mut origin = Origin::parse(&text);
         let mut out = Vec::new();
         origin.encode(&mut out);
         assert_eq!(out, text);
@@ -95,9 +118,22 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_six_words() {
-        for bad in ["", "- 1 1 IN IP4", "- 1 1 IN IP4 a b", "1 1 IN IP4 a"] {
-            assert_eq!(Origin::parse(&Bytes::copy_from_slice(bad.as_bytes())), None, "{bad}");
+    fn an_origin_of_more_or_less_than_six_words_is_kept() {
+        // From RFCs 7006, 3204 and 4570.
+        for text in [
+            "2987933123 2987933123 IN IP4 198.51.100.7",
+            "audet 2890844526 2890842807 5 IN IP4 134.177.64.4",
+            "The King <Elvis@example.com>",
+            "a b IN IP4",
+            "",
+        ] {
+            let origin = Origin::parse(&Bytes::copy_from_slice(text.as_bytes()));
+            let mut out = Vec::new();
+            origin.encode(&mut out);
+            assert_eq!(out, text.as_bytes());
+            assert_eq!(Origin::parse(&Bytes::from(out)), origin);
         }
+        let origin = Origin::parse(&Bytes::from_static(b"29 30 IN IP4 198.51.100.7"));
+        assert_eq!((origin.version(), origin.connection.ip().is_some()), (Some(30), true));
     }
 }

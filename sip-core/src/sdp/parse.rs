@@ -69,7 +69,7 @@ impl Head {
 
     fn line(&mut self, kind: u8, value: Bytes) -> Result<(), Fault> {
         match kind {
-            b'o' => return once(&mut self.origin, Origin::parse(&value).ok_or(ErrorKind::Syntax)?),
+            b'o' => return once(&mut self.origin, Origin::parse(&value)),
             b's' => return once(&mut self.name, value),
             _ => {}
         }
@@ -234,11 +234,13 @@ mod tests {
         assert_eq!(fault("v=1\r\n"), (ErrorKind::Version, 0));
         assert_eq!(fault("v=0\r\ns=-\r\n"), (ErrorKind::Missing, 10));
         assert_eq!(fault("v=0\r\no=- 1 1 IN IP4 a\r\n"), (ErrorKind::Missing, 23));
-        assert_eq!(fault("v=0\r\no=- 1 1 IN IP4\r\n"), (ErrorKind::Syntax, 5));
+        assert_eq!(fault("v=0\r\nc=IN IP4\r\n"), (ErrorKind::Syntax, 5));
+        assert_eq!(fault("v=0\r\nb=1\r\n"), (ErrorKind::Syntax, 5));
+        assert_eq!(fault("v=0\r\nt=1\r\n"), (ErrorKind::Syntax, 5));
         assert_eq!(fault("v=0\r\ns=a\r\ns=b\r\n"), (ErrorKind::Repeated, 10));
         assert_eq!(fault("v=0\r\nv=0\r\n"), (ErrorKind::Repeated, 5));
         assert_eq!(fault("v=0\r\nr=1\r\n"), (ErrorKind::Missing, 5));
-        assert_eq!(fault("v=0\r\nm=audio x RTP/AVP 0\r\n"), (ErrorKind::Syntax, 5));
+        assert_eq!(fault("v=0\r\nm= \r\n"), (ErrorKind::Syntax, 5));
         assert_eq!(fault("v=0\r\na=a\rb\r\n"), (ErrorKind::Syntax, 8));
         assert_eq!(fault("v=0\r\na=a\0b\r\n"), (ErrorKind::Syntax, 8));
         assert_eq!(fault("v=0\r\n a=b\r\n"), (ErrorKind::Syntax, 5));
