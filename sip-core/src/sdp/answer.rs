@@ -259,7 +259,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn offered(lines: &str) -> Session {
-        format!("v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=3034423619 0\r\n{lines}").parse().unwrap()
+        format!("v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=3034423619 0\r\n{lines}")
+            .parse()
+            .unwrap()
     }
 
     fn capabilities(stream: Stream) -> Capabilities {
@@ -317,7 +319,12 @@ mod tests {
         let answered = lines(offer, &capabilities(g711())).unwrap();
         assert_eq!(
             answered,
-            ["m=audio 10000 RTP/AVP 0 102", "a=rtpmap:0 PCMU/8000", "a=rtpmap:102 telephone-event/8000", "a=fmtp:102 0-16"]
+            [
+                "m=audio 10000 RTP/AVP 0 102",
+                "a=rtpmap:0 PCMU/8000",
+                "a=rtpmap:102 telephone-event/8000",
+                "a=fmtp:102 0-16"
+            ]
         );
         let only_wide = offer.replace(" 102\r\n", "\r\n");
         assert_eq!(lines(&only_wide, &capabilities(g711())).unwrap()[0], "m=audio 10000 RTP/AVP 0");

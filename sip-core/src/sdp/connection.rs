@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn the_null_address_is_known_in_all_its_forms() {
-        for null in ["IN IP4 0.0.0.0", "IN IP6 ::", "IN IP6 0:0:0:0:0:0:0:0", "IN IP4 0.0.0.0/127", "IN IP4 anon.INVALID"] {
+        for null in
+            ["IN IP4 0.0.0.0", "IN IP6 ::", "IN IP6 0:0:0:0:0:0:0:0", "IN IP4 0.0.0.0/127", "IN IP4 anon.INVALID"]
+        {
             assert!(parse(null).unwrap().is_null(), "{null}");
         }
         for other in ["IN IP4 192.0.2.1", "IN IP4 host.invalid.example", "IN IP4 invalid", "IN IP6 ::1"] {

@@ -125,9 +125,8 @@ mod tests {
 
     #[test]
     fn a_flow_says_what_to_send_and_where() {
-        let local = session(
-            "m=audio 10 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\nm=video 12 RTP/AVP 31\r\n",
-        );
+        let local =
+            session("m=audio 10 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\nm=video 12 RTP/AVP 31\r\n");
         let remote = session(
             "m=audio 20 RTP/AVP 18 8 96\r\na=rtpmap:96 telephone-event/8000\r\na=ptime:30\r\na=rtcp:99\r\nm=video 0 RTP/AVP 31\r\n",
         );

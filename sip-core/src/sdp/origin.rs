@@ -93,9 +93,7 @@ impl Origin {
     /// Whether the other is the same session, in whatever version.
     #[must_use]
     pub fn is_same_session(&self, other: &Self) -> bool {
-        self.username == other.username
-            && self.session_id == other.session_id
-            && self.connection == other.connection
+        self.username == other.username && self.session_id == other.session_id && self.connection == other.connection
     }
 }
 

@@ -164,7 +164,9 @@ impl Iterator for Lines<'_> {
             return syntax(bad);
         }
         match line {
-            [kind, b'=', value @ ..] if kind.is_ascii_alphabetic() => Some(Ok((start, *kind, self.bytes.slice_ref(value)))),
+            [kind, b'=', value @ ..] if kind.is_ascii_alphabetic() => {
+                Some(Ok((start, *kind, self.bytes.slice_ref(value))))
+            }
             _ => syntax(0),
         }
     }
@@ -223,7 +225,8 @@ mod tests {
 
     #[test]
     fn lines_out_of_order_are_read_and_put_in_order() {
-        let moved = EXAMPLE.replace("s=Call to John Smith\r\n", "").replace("t=0 0\r\n", "t=0 0\r\ns=Call to John Smith\r\n");
+        let moved =
+            EXAMPLE.replace("s=Call to John Smith\r\n", "").replace("t=0 0\r\n", "t=0 0\r\ns=Call to John Smith\r\n");
         assert_eq!(parse(&moved).unwrap().to_string(), EXAMPLE);
     }
 

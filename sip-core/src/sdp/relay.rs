@@ -23,11 +23,8 @@ impl Session {
     /// A rejected stream stays rejected, and the null address that puts a peer on hold stays null (RFC 3264 §8.4).
     /// `false` when there is no such stream.
     pub fn set_relay(&mut self, index: usize, relay: SocketAddr) -> bool {
-        let is_null = self
-            .media
-            .get(index)
-            .and_then(|media| self.connection_of(media))
-            .is_some_and(super::Connection::is_null);
+        let is_null =
+            self.media.get(index).and_then(|media| self.connection_of(media)).is_some_and(super::Connection::is_null);
         let Some(media) = self.media.get_mut(index) else { return false };
         media.attributes.retain(|attribute| !PATHS.iter().any(|name| attribute.name == *name));
         if media.port != 0 {
