@@ -194,14 +194,16 @@ impl HeaderName {
     /// # Errors
     /// When the bytes are not a token (RFC 3261 §25.1) or more than 65,535.
     pub fn parse(name: &[u8]) -> Result<Self, ParseError> {
-        match known(name) {
-            Some(known) => Ok(Self::from(known)),
-            None if name.len() > usize::from(u16::MAX) => {
-                Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, 0))
-            }
-            None if is_token(name) => Ok(Self(Repr::Other(Bytes::copy_from_slice(name)))),
-            None => Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, 0)),
+        if name.len() > usize::from(u16::MAX) {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, 0));
         }
+        if !is_token(name) {
+            return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, 0));
+        }
+        Ok(match known(name, name.len()) {
+            Some(known) => Self::from(known),
+            None => Self(Repr::Other(Bytes::copy_from_slice(name))),
+        })
     }
 
     /// A name known when the program is written, for headers of one's own.
@@ -364,11 +366,55 @@ impl FromStr for HeaderName {
     }
 }
 
-/// Slots of the hash table: a power of two, four times the names.
-const SLOTS: usize = 512;
+/// Slots of the hash table: a power of two, eight times the names.
+const SLOTS: usize = 1024;
+
+/// Longer than any registered name, and four words.
+const LONGEST: usize = 32;
 
 /// Names by hash, numbers plus one; collisions go to the next slot.
-static TABLE: [u8; SLOTS] = build_table();
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+static TABLE: [u8; SLOTS] = {
+    let mut table = [0; SLOTS];
+    let mut number = 0;
+    while number < Known::LONG.len() {
+        let name = &WORDS[number];
+        let mut slot = hash(name.words[0], name.length as usize);
+        while table[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        table[slot] = number as u8 + 1;
+        number += 1;
+    }
+    table
+};
+
+/// A name in lower case, eight letters a word, with zeros behind it, and which bytes are of it.
+#[derive(Clone, Copy)]
+struct Words {
+    words: [u64; LONGEST / 8],
+    masks: [u64; LONGEST / 8],
+    length: u8,
+}
+
+/// Names by number.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+static WORDS: [Words; Known::LONG.len()] = {
+    let mut table = [Words { words: [0; LONGEST / 8], masks: [0; LONGEST / 8], length: 0 }; Known::LONG.len()];
+    let mut number = 0;
+    while number < table.len() {
+        let name = Known::LONG[number].as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            table[number].words[at / 8] |= (name[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
+            table[number].masks[at / 8] |= 0xff << (at % 8 * 8);
+            at += 1;
+        }
+        table[number].length = name.len() as u8;
+        number += 1;
+    }
+    table
+};
 
 /// Compact forms by letter, numbers plus one.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
@@ -384,56 +430,63 @@ static COMPACT: [u8; 26] = {
     table
 };
 
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const fn build_table() -> [u8; SLOTS] {
-    let mut table = [0; SLOTS];
-    let mut number = 0;
-    while number < Known::LONG.len() {
-        let mut slot = hash(Known::LONG[number].as_bytes());
-        while table[slot] != 0 {
-            slot = (slot + 1) % SLOTS;
+/// By the first eight letters and the length.
+#[inline]
+const fn hash(word: u64, length: usize) -> usize {
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) as usize ^ length) % SLOTS
+}
+
+/// The registered name that these bytes begin with and that is so long, in any case, long or compact. The bytes are
+/// those of a token, or at least none of them is a control character.
+///
+/// Letters are compared eight at a time with bit 5 set: that makes a capital a small letter, and but for control
+/// characters it makes nothing else a letter or a hyphen, of which names are made.
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+pub(crate) fn known(bytes: &[u8], length: usize) -> Option<Known> {
+    if length <= 1 {
+        return bytes.get(..length)?.first().and_then(|letter| compact(*letter));
+    }
+    if length > LONGEST {
+        return None;
+    }
+    let words = match bytes.first_chunk::<LONGEST>() {
+        Some(chunk) => words(chunk),
+        None => {
+            let mut chunk = [0; LONGEST];
+            for (slot, byte) in chunk.iter_mut().zip(bytes) {
+                *slot = *byte;
+            }
+            words(&chunk)
         }
-        table[slot] = number as u8 + 1;
-        number += 1;
-    }
-    table
-}
-
-/// Length, first, middle and last letter, whatever their case.
-#[inline]
-#[expect(clippy::indexing_slicing, reason = "the guard leaves at least one byte")]
-const fn hash(name: &[u8]) -> usize {
-    let length = name.len();
-    if length == 0 {
-        return 0;
-    }
-    let first = (name[0] | 0x20) as usize;
-    let middle = (name[length / 2] | 0x20) as usize;
-    let last = (name[length - 1] | 0x20) as usize;
-    (first * 41 + middle * 13 + last * 5 + length * 67) % SLOTS
-}
-
-/// The registered name that these bytes are, in any case, long or compact.
-#[inline]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "slots are taken modulo the table's length, its numbers are those of names"
-)]
-pub(crate) fn known(name: &[u8]) -> Option<Known> {
-    if let [letter] = *name {
-        return compact(letter);
-    }
-    let mut slot = hash(name);
+    };
+    let first = words[0] & u64::MAX >> (64 - 8 * length.min(8));
+    let mut slot = hash(first, length);
     loop {
-        let entry = TABLE[slot];
+        let entry = usize::from(TABLE[slot]);
         if entry == 0 {
             return None;
         }
-        if name.eq_ignore_ascii_case(Known::LONG[entry as usize - 1].as_bytes()) {
-            return number(entry);
+        let name = &WORDS[entry - 1];
+        let mut difference = u64::from(name.length) ^ length as u64;
+        for ((word, mask), wanted) in words.iter().zip(&name.masks).zip(&name.words) {
+            difference |= (word & mask) ^ wanted;
+        }
+        if difference == 0 {
+            return Some(Known::ALL[entry - 1]);
         }
         slot = (slot + 1) % SLOTS;
     }
+}
+
+/// Eight letters a word with bit 5 set.
+#[inline]
+fn words(chunk: &[u8; LONGEST]) -> [u64; LONGEST / 8] {
+    let mut words = [0; LONGEST / 8];
+    for (word, letters) in words.iter_mut().zip(chunk.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*letters) | 0x2020_2020_2020_2020;
+    }
+    words
 }
 
 /// As [`known`], at compile time.
@@ -457,15 +510,17 @@ const fn known_const(name: &[u8]) -> Option<Known> {
     None
 }
 
-#[expect(clippy::indexing_slicing, reason = "a lower-case letter is one of 26")]
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "a lower-case letter is one of 26, the table's numbers are those of names")]
 const fn compact(letter: u8) -> Option<Known> {
     let letter = letter.to_ascii_lowercase();
-    if letter.is_ascii_lowercase() { number(COMPACT[(letter - b'a') as usize]) } else { None }
-}
-
-#[expect(clippy::indexing_slicing, reason = "the tables hold numbers of names only")]
-const fn number(entry: u8) -> Option<Known> {
-    if entry == 0 { None } else { Some(Known::ALL[entry as usize - 1]) }
+    if !letter.is_ascii_lowercase() {
+        return None;
+    }
+    match COMPACT[(letter - b'a') as usize] {
+        0 => None,
+        entry => Some(Known::ALL[entry as usize - 1]),
+    }
 }
 
 #[cfg(test)]
@@ -504,6 +559,23 @@ mod tests {
     fn a_static_name_is_the_registered_one_where_there_is_one() {
         assert_eq!(HeaderName::from_static("call-id"), HeaderName::CALL_ID);
         assert_eq!(HeaderName::from_static("X-A").as_str(), "X-A");
+    }
+
+    #[test]
+    fn what_differs_from_a_registered_name_in_one_byte_is_another_name() {
+        for name in HeaderName::KNOWN {
+            let long = name.as_str().as_bytes();
+            for at in 0..long.len() {
+                for byte in (0..=255).filter(|byte| is_token_byte(*byte)) {
+                    let mut written = long.to_vec();
+                    written[at] = byte;
+                    let same = byte.eq_ignore_ascii_case(&long[at]);
+                    let is_known = HeaderName::parse(&written).unwrap() == *name;
+                    assert_eq!(is_known, same, "{}", String::from_utf8_lossy(&written));
+                }
+            }
+            assert_ne!(&HeaderName::parse(&[long, b"s"].concat()).unwrap(), name);
+        }
     }
 
     #[test]

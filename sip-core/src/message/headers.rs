@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::index::{Entries, Entry, Index};
+use super::index::{Entries, Entry};
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::{HeaderName, TypedHeader, Values};
 
@@ -32,16 +32,13 @@ pub struct Header {
 }
 
 impl Headers {
-    pub(super) fn new(bytes: Bytes, start: usize, index: Index) -> Self {
-        Self { bytes, start: start as u32, body: index.end as u32, entries: index.entries }
-    }
-
     /// The header section of nothing, on which builders begin.
     pub(super) fn none() -> Self {
         Self { bytes: Bytes::new(), start: 0, body: 0, entries: Entries::new() }
     }
 
     /// A header section whose lines are known.
+    #[inline]
     pub(super) fn from_parts(bytes: Bytes, start: usize, entries: Entries, body: usize) -> Self {
         Self { bytes, start: start as u32, body: body as u32, entries }
     }

@@ -7,12 +7,11 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{HeaderName, Known, known, token_length};
+use crate::header::{HeaderName, Known, known, name_length, token_length};
 
-/// Where the header section's lines are.
-#[derive(Debug, Clone)]
-pub(crate) struct Index {
-    pub(crate) entries: Entries,
+/// Where a header section ends, and the body's length that it states.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Section {
     /// The one Content-Length, if there is one.
     pub(crate) content_length: Option<u32>,
     /// Where the body begins, after the empty line.
@@ -84,37 +83,37 @@ impl Entry {
     }
 }
 
-impl Index {
-    /// Indexes the header section that begins at `start`; `bytes` is at most `u32::MAX` long.
-    pub(crate) fn parse(bytes: &[u8], start: usize, limits: &Limits) -> Result<Self, ParseError> {
-        let mut index = Self { entries: Entries::new(), content_length: None, end: start };
-        loop {
-            let at = index.end;
-            match bytes.get(at..) {
-                Some([b'\r', b'\n', ..]) => {
-                    index.end = at + 2;
-                    return Ok(index);
-                }
-                Some([b'\r'] | []) | None => {
-                    return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
-                }
-                Some(_) => {}
+/// Indexes the header section that begins at `start`; `bytes` is at most `u32::MAX` long.
+pub(crate) fn section(
+    bytes: &[u8],
+    start: usize,
+    limits: &Limits,
+    entries: &mut Entries,
+) -> Result<Section, ParseError> {
+    let mut content_length = None;
+    let mut at = start;
+    loop {
+        match bytes.get(at..) {
+            Some([b'\r', b'\n', ..]) => return Ok(Section { content_length, end: at + 2 }),
+            Some([b'\r'] | []) | None => {
+                return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
             }
-            let (entry, next) = line(bytes, at, limits)?;
-            if index.entries.len() >= limits.headers {
-                return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
-            }
-            if entry.known == Some(Known::ContentLength) {
-                let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value().start);
-                if index.content_length.is_some() {
-                    return Err(error(ErrorKind::Repeated));
-                }
-                let value = bytes.get(entry.value()).unwrap_or_default();
-                index.content_length = Some(number(value).map_err(error)?);
-            }
-            index.entries.push(entry);
-            index.end = next;
+            Some(_) => {}
         }
+        let (entry, next) = line(bytes, at, limits)?;
+        if entries.len() >= limits.headers {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
+        }
+        if entry.known == Some(Known::ContentLength) {
+            let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value().start);
+            if content_length.is_some() {
+                return Err(error(ErrorKind::Repeated));
+            }
+            let value = bytes.get(entry.value()).unwrap_or_default();
+            content_length = Some(number(value).map_err(error)?);
+        }
+        entries.push(entry);
+        at = next;
     }
 }
 
@@ -123,8 +122,14 @@ impl Index {
 pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry, usize), ParseError> {
     let syntax = |offset| ParseError::new(ErrorKind::Syntax, Part::HeaderLine, offset);
     let rest = bytes.get(start..).unwrap_or_default();
-    let name_length = token_length(rest);
-    let name = rest.get(..name_length).unwrap_or_default();
+    let name_length = name_length(rest);
+    let known = known(rest, name_length);
+    if known.is_none() {
+        let token = token_length(rest.get(..name_length).unwrap_or_default());
+        if token < name_length {
+            return Err(syntax(start + token));
+        }
+    }
     let mut colon = name_length;
     while let Some(b' ' | b'\t') = rest.get(colon) {
         colon += 1;
@@ -132,7 +137,7 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
     if name_length > usize::from(u16::MAX) {
         return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
     }
-    if name.is_empty() || rest.get(colon) != Some(&b':') {
+    if name_length == 0 || rest.get(colon) != Some(&b':') {
         return Err(syntax(start + colon));
     }
     let maximum = limits.line;
@@ -180,7 +185,7 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
         value_start: (start + value_start) as u32,
         value_end: (start + value_end) as u32,
         name_length: name_length as u16,
-        known: known(name),
+        known,
         folded,
     };
     Ok((entry, start + next))

@@ -30,8 +30,8 @@ pub use status::StatusCode;
 
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::HeaderName;
-use index::Index;
-use start_line::StartLine;
+use index::Entries;
+use start_line::{Line, StartLine};
 
 /// A request or a response (RFC 3261 §7).
 #[derive(Debug, Clone)]
@@ -75,30 +75,31 @@ impl Message {
             }
         }
         let start = StartLine::parse(&bytes, limits)?;
-        let index = Index::parse(&bytes, start.end, limits)?;
-        let length = match (index.content_length, extent) {
+        let mut entries = Entries::new();
+        let section = index::section(&bytes, start.end, limits, &mut entries)?;
+        let length = match (section.content_length, extent) {
             (Some(length), _) => length as usize,
-            (None, Extent::Datagram) => bytes.len() - index.end,
-            (None, Extent::Stream) => {
-                return Err(ParseError::new(ErrorKind::Missing, Part::Header(HeaderName::CONTENT_LENGTH), index.end));
-            }
+            (None, Extent::Datagram) => bytes.len() - section.end,
+            (None, Extent::Stream) => return Err(no_content_length(section.end)),
         };
         if length > limits.body {
-            return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, index.end));
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, section.end));
         }
-        let end = index.end + length;
+        let end = section.end + length;
         if end > bytes.len() {
             return Err(ParseError::new(ErrorKind::Truncated, Part::Body, bytes.len()));
         }
-        let body = if length == 0 { Bytes::new() } else { bytes.slice(index.end..end) };
-        let line = start.line;
-        let headers = Headers::new(bytes, start.end, index);
-        Ok(match line {
-            start_line::Line::Request { method, uri } => {
-                let method = Method::from_range(headers.bytes(), method);
+        let body = if length == 0 { Bytes::new() } else { bytes.slice(section.end..end) };
+        Ok(match start.line {
+            Line::Request { method, uri } => {
+                let method = Method::from_range(&bytes, method);
+                let headers = Headers::from_parts(bytes, start.end, entries, section.end);
                 Self::Request(Request { method, uri, headers, body })
             }
-            start_line::Line::Status { status, reason } => Self::Response(Response { status, reason, headers, body }),
+            Line::Status { status, reason } => {
+                let headers = Headers::from_parts(bytes, start.end, entries, section.end);
+                Self::Response(Response { status, reason, headers, body })
+            }
         })
     }
 
@@ -163,11 +164,15 @@ pub(crate) fn head_extent(head: &[u8], limits: &Limits) -> Result<(usize, Option
             _ => return Err(error),
         },
     };
-    let index = Index::parse(head, start, limits)?;
-    let missing = ParseError::new(ErrorKind::Missing, Part::Header(HeaderName::CONTENT_LENGTH), index.end);
-    let length = index.content_length.ok_or(missing)? as usize;
+    let section = index::section(head, start, limits, &mut Entries::new())?;
+    let length = section.content_length.ok_or_else(|| no_content_length(section.end))? as usize;
     if length > limits.body {
-        return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, index.end));
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, section.end));
     }
     Ok((length, error))
+}
+
+/// On a stream nobody knows where a message without Content-Length ends (RFC 3261 §18.3).
+fn no_content_length(offset: usize) -> ParseError {
+    ParseError::new(ErrorKind::Missing, Part::Header(HeaderName::CONTENT_LENGTH), offset)
 }

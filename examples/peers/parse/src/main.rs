@@ -4,6 +4,13 @@ use sip_core::{Limits, Message};
 use std::hint::black_box;
 use std::time::Instant;
 fn main() {
+    if let Some(n) = std::env::args().nth(1) {
+        let n: u64 = n.parse().unwrap();
+        let bytes = Bytes::from_static(MESSAGES[0].1);
+        let limits = Limits::default();
+        for _ in 0..n { black_box(Message::parse(black_box(bytes.clone()), &limits).unwrap()); }
+        return;
+    }
     for (name, text) in MESSAGES {
         let bytes = Bytes::from_static(text);
         let limits = Limits::default();
