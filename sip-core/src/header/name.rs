@@ -442,7 +442,10 @@ const fn hash(word: u64, length: usize) -> usize {
 /// Letters are compared eight at a time with bit 5 set: that makes a capital a small letter, and but for control
 /// characters it makes nothing else a letter or a hyphen, of which names are made.
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "slots are taken modulo the table's length, its numbers are those of names"
+)]
 pub(crate) fn known(bytes: &[u8], length: usize) -> Option<Known> {
     if length <= 1 {
         return bytes.get(..length)?.first().and_then(|letter| compact(*letter));
