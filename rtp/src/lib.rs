@@ -8,12 +8,17 @@
     clippy::string_slice
 )]
 
+pub mod dtmf;
 mod error;
 pub mod extension;
 pub mod g711;
 mod header;
 mod packet;
 pub mod ports;
+pub mod relay;
+pub mod rtcp;
+pub mod score;
+pub mod statistics;
 pub mod tone;
 
 pub use error::{ErrorKind, ParseError, Part};
