@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use file::read_ports;
 pub use problem::{ConfigError, Problem};
 
 /// The built-in configuration, commented: also what `--sample` prints.
