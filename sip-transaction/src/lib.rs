@@ -8,12 +8,15 @@
     clippy::string_slice
 )]
 
+pub mod agent;
 mod arena;
 mod config;
+pub mod dialog;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod endpoint;
 mod recent;
+mod session;
 mod transaction;
 mod transport;
 mod wheel;

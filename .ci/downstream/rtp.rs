@@ -1,0 +1,6 @@
+//! Reads a packet with the renamed crate alone.
+fn main() {
+    let bytes = [0x80, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0xa0, 0x12, 0x34, 0x56, 0x78, 0xff, 0xfe];
+    let packet = mine::Packet::parse(&bytes).expect("a whole packet");
+    assert_eq!((packet.ssrc(), packet.payload()), (0x1234_5678, &[0xff, 0xfe][..]));
+}
