@@ -1,4 +1,4 @@
-//! To be written.
+//! SIP server policies, without I/O: the back-to-back user agent.
 #![warn(
     missing_docs,
     clippy::unwrap_used,
@@ -7,3 +7,5 @@
     clippy::panic,
     clippy::string_slice
 )]
+
+pub mod b2bua;

@@ -19,7 +19,7 @@ use sip_core::{Request, StatusCode};
 use sip_transaction::agent::{ExtraHeaders, SessionId};
 use sip_transaction::{ClientId, ServerId};
 
-use super::{DescriptionId, Leg, Role};
+use super::{DescriptionId, Leg};
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(super) struct Call {
     pub(super) hops: u8,
     /// Header fields that cross with the INVITE.
     pub(super) headers: ExtraHeaders,
+    /// The offer for every branch.
+    pub(super) offer: Option<Bytes>,
     pub(super) branches: Vec<Branch>,
     pub(super) chosen: Option<u16>,
     /// The branch whose early media the caller hears.
@@ -53,6 +55,8 @@ pub(super) struct Call {
     pub(super) renegotiation: Option<Renegotiation>,
     /// The branch's 2xx holds an offer, which the caller's ACK answers.
     pub(super) owing: bool,
+    /// The caller's ACK has come.
+    pub(super) acknowledged: bool,
     /// Requests of one side that were passed to the other.
     pub(super) passed: Vec<Passed>,
 }
@@ -70,7 +74,6 @@ pub(super) struct Branch {
 pub(super) struct Description {
     pub(super) id: DescriptionId,
     pub(super) from: Leg,
-    pub(super) role: Role,
     pub(super) step: Step,
     pub(super) headers: ExtraHeaders,
 }
@@ -108,7 +111,6 @@ pub(super) struct Renegotiation {
 pub(super) struct Passed {
     pub(super) sent: ClientId,
     pub(super) received: ServerId,
-    pub(super) from: SessionId,
     pub(super) request: Request,
 }
 

@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 /// What a [`B2bua`](super::B2bua) tells its application.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// A session description is on its way across. It waits for [`forward`](super::B2bua::forward), rewritten for a
@@ -67,7 +67,7 @@ pub enum Event {
         /// The call.
         call: CallId,
     },
-    /// A branch came to nothing. While the call rings, [`fork`](super::B2bua::fork) may try another target.
+    /// A branch came to nothing. When it was the last one, [`Ended`](Self::Ended) follows.
     BranchFailed {
         /// The call.
         call: CallId,

@@ -1,7 +1,8 @@
 //! What crosses from one side of a call to the other, and what never does.
 
 use bytes::Bytes;
-use sip_core::{HeaderName, Headers, Method, StatusCode};
+use sip_core::header::HeaderName;
+use sip_core::{Headers, Method, StatusCode};
 use sip_transaction::agent::ExtraHeaders;
 
 /// Which header fields cross. Everything else stays on its side: Call-ID, tags, Via, Route, Record-Route, Contact,
@@ -47,9 +48,7 @@ impl Policy {
     pub fn crossing(&self, headers: &Headers, trusted: bool) -> ExtraHeaders {
         headers
             .iter()
-            .filter(|header| {
-                self.free.contains(&header.name) || (trusted && self.trusted.contains(&header.name))
-            })
+            .filter(|header| self.free.contains(&header.name) || (trusted && self.trusted.contains(&header.name)))
             .map(|header| (header.name.clone(), header.value.clone()))
             .collect()
     }
