@@ -39,6 +39,8 @@
 //!                              | Terminated |<------------------------+
 //!                              +------------+
 //! ```
+//! Not in the figure: when the connection breaks while the other side rings, the final response may still come by
+//! another one, for as long as timer C of a proxy lasts (§16.6); then the transaction ends.
 
 use std::time::Duration;
 
@@ -55,6 +57,9 @@ enum State {
     Accepted,
     Terminated,
 }
+
+/// How long a ringing INVITE outlives its connection.
+const LOST: Duration = Duration::from_secs(180);
 
 /// An INVITE of ours.
 #[derive(Debug, Clone)]
@@ -104,8 +109,16 @@ impl ClientInvite {
                 State::Proceeding
             }
             (State::Proceeding, Event::Provisional) => {
-                actions.push(Action::Deliver);
+                actions.extend([Action::Stop(Lane::End), Action::Deliver]);
                 State::Proceeding
+            }
+            (State::Proceeding, Event::TransportError) => {
+                actions.push(Action::Start(Timer::B, LOST));
+                State::Proceeding
+            }
+            (State::Proceeding, Event::Timer(Timer::B)) => {
+                actions.extend([Action::TimedOut, Action::Terminate]);
+                State::Terminated
             }
             (State::Calling | State::Proceeding, Event::Success) => {
                 actions.extend([Action::Stop(Lane::Repeat), Action::Deliver]);
@@ -142,8 +155,7 @@ impl ClientInvite {
                 State::Accepted
             }
 
-            // Late timers, late provisional responses and a rejection after a 2xx change nothing; nor does a broken
-            // connection once a provisional response has shown that the request arrived.
+            // Late timers, late provisional responses and a rejection after a 2xx change nothing.
             (state, _) => state,
         };
     }
@@ -221,7 +233,9 @@ mod tests {
                     State::Completed,
                     &[Stop(Lane::Repeat), Acknowledge, Deliver, Start(Timer::D, MS(32_000))],
                 ),
-                (State::Proceeding, Event::Provisional, State::Proceeding, &[Deliver]),
+                (State::Proceeding, Event::Provisional, State::Proceeding, &[Stop(Lane::End), Deliver]),
+                (State::Proceeding, Event::TransportError, State::Proceeding, &[Start(Timer::B, LOST)]),
+                (State::Proceeding, Event::Timer(Timer::B), State::Terminated, &[TimedOut, Terminate]),
                 (
                     State::Proceeding,
                     Event::Success,
