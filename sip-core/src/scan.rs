@@ -24,7 +24,7 @@ pub(crate) const URI: u16 = 1 << 5;
 pub(crate) const TEXT: u16 = 1 << 6;
 /// White space, line breaks of folded values too.
 pub(crate) const SPACE: u16 = 1 << 7;
-/// `word` of RFC 3261 §25.1 with one `@`, and whatever else is no white space.
+/// Bytes of a Call-ID: `word` of RFC 3261 §25.1 and `@`.
 pub(crate) const WORD: u16 = 1 << 8;
 
 static CLASSES: [u16; 256] = classes();
@@ -66,7 +66,7 @@ const fn classes() -> [u16; 256] {
         if visible && !has(b"<>\"", byte) {
             class |= URI;
         }
-        if visible {
+        if visible && !has(b";,", byte) {
             class |= WORD;
         }
         if byte >= 0x20 && byte != 0x7F || byte == b'\t' {
@@ -239,6 +239,42 @@ impl<'a> Cursor<'a> {
         Err(self.wrong())
     }
 
+    /// A Call-ID.
+    pub(crate) fn word(&mut self) -> Scan<Bytes> {
+        self.some(WORD)
+    }
+
+    /// A token or a quoted string, whose quotes and escapes are resolved.
+    pub(crate) fn token_or_quoted(&mut self) -> Scan<Bytes> {
+        if self.peek() != Some(b'"') {
+            return self.token();
+        }
+        let start = self.at + 1;
+        let content = self.quoted()?;
+        Ok(unescape(content).map_or_else(|| self.slice(start, start + content.len()), Bytes::from))
+    }
+
+    /// Text up to the end or the first byte that no line can hold, without the white space behind it.
+    pub(crate) fn text(&mut self) -> Bytes {
+        let start = self.at;
+        let text = self.take(TEXT);
+        self.slice(start, start + text.trim_ascii_end().len())
+    }
+
+    /// Seconds; what is too large counts as the largest number.
+    pub(crate) fn seconds(&mut self) -> Scan<u32> {
+        let digits = self.rest().iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.rest().len());
+        if digits == 0 {
+            return Err(self.wrong());
+        }
+        let value = self
+            .raw(self.at, self.at + digits)
+            .iter()
+            .fold(0u32, |seconds, digit| seconds.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
+        self.advance(digits);
+        Ok(value)
+    }
+
     /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
     pub(crate) fn number(&mut self) -> Scan<u64> {
         let start = self.at;
@@ -327,6 +363,21 @@ pub(crate) fn put(bytes: &[u8], mask: u16, out: &mut impl BufMut) {
     for &byte in bytes {
         out.put_u8(if is(byte, mask) { byte } else { b'_' });
     }
+}
+
+/// Writes a token.
+pub(crate) fn put_token(token: &[u8], out: &mut impl BufMut) {
+    put(token, TOKEN, out);
+}
+
+/// Writes a Call-ID.
+pub(crate) fn put_word(word: &[u8], out: &mut impl BufMut) {
+    put(word, WORD, out);
+}
+
+/// Writes a token as it is and other text as a quoted string.
+pub(crate) fn put_token_or_quoted(text: &[u8], out: &mut impl BufMut) {
+    if is_token(text) { out.put_slice(text) } else { put_quoted(text, out) }
 }
 
 /// Writes a decimal number.

@@ -10,6 +10,7 @@ use crate::uri::Uri;
 
 /// Where a user can be reached, or `*`: all bindings of a registration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "nearly every contact is an address, and a box would allocate")]
 pub enum Contact {
     /// `*`, which removes all bindings together with `Expires: 0`.
     Star,

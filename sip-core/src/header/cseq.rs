@@ -6,7 +6,7 @@ use crate::error::{ErrorKind, ParseError};
 use crate::header::macros::text_forms;
 use crate::header::{HeaderName, TypedHeader};
 use crate::message::Method;
-use crate::scan::{self, Fault};
+use crate::scan::{self, Cursor, Fault, Scan};
 
 /// The order of requests within a dialog, and the method once more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +23,18 @@ impl CSeq {
     pub const fn new(sequence: u32, method: Method) -> Self {
         Self { sequence, method }
     }
+
+    pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
+        let sequence = cursor.number_as()?;
+        if !cursor.peek().is_some_and(|byte| scan::is(byte, scan::SPACE)) {
+            return Err(cursor.wrong());
+        }
+        cursor.skip_space();
+        let offset = cursor.offset();
+        let method = cursor.take(scan::TOKEN);
+        let method = Method::parse(method).map_err(|_| Fault { kind: ErrorKind::Syntax, offset })?;
+        Ok(Self { sequence, method })
+    }
 }
 
 impl TypedHeader for CSeq {
@@ -30,17 +42,7 @@ impl TypedHeader for CSeq {
     const LIST: bool = false;
 
     fn parse(value: &Bytes) -> Result<Self, ParseError> {
-        scan::value(value, Self::NAME, |cursor| {
-            let sequence = cursor.number_as()?;
-            if !cursor.peek().is_some_and(|byte| scan::is(byte, scan::SPACE)) {
-                return Err(cursor.wrong());
-            }
-            cursor.skip_space();
-            let offset = cursor.offset();
-            let method = cursor.take(scan::TOKEN);
-            let method = Method::parse(method).map_err(|_| Fault { kind: ErrorKind::Syntax, offset })?;
-            Ok(Self { sequence, method })
-        })
+        scan::value(value, Self::NAME, Self::scan)
     }
 
     fn encode(&self, out: &mut impl BufMut) {

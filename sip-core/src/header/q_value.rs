@@ -25,6 +25,11 @@ impl QValue {
         self.0
     }
 
+    /// The `q` of a list of parameters: 1 if none is written, 0 if it is no preference.
+    pub(crate) fn of(params: &crate::uri::Params) -> Self {
+        params.get("q").map_or(Self::ONE, |value| value.and_then(Self::parse).unwrap_or(Self(0)))
+    }
+
     /// Reads a preference that is the whole of `text`.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {

@@ -122,6 +122,24 @@ impl Via {
         std::str::from_utf8(self.params.value("ttl")?).ok()?.parse().ok()
     }
 
+    /// The overload control parameter `oc`: `Some(None)` when the client only says that it knows it (RFC 7339 §4.1).
+    #[must_use]
+    pub fn overload_control(&self) -> Option<Option<u32>> {
+        self.params.get("oc").map(|_| self.params.number("oc"))
+    }
+
+    /// The algorithms of overload control, quotes removed (RFC 7339 §4.2).
+    #[must_use]
+    pub fn overload_algorithms(&self) -> Option<std::borrow::Cow<'_, [u8]>> {
+        self.params.text("oc-algo")
+    }
+
+    /// For how many milliseconds overload control is in force (RFC 7339 §4.3).
+    #[must_use]
+    pub fn overload_validity(&self) -> Option<u32> {
+        self.params.number("oc-validity")
+    }
+
     /// Whether the transport is this one, in any case.
     #[must_use]
     pub fn is_transport(&self, transport: &str) -> bool {
@@ -205,6 +223,18 @@ mod tests {
             assert!(!via.has_magic_cookie());
         }
         assert_eq!(via("SIP/7.0/UDP c.example.com").version, &b"SIP/7.0"[..]);
+    }
+
+    #[test]
+    fn the_overload_parameters_of_rfc_7339_are_read() {
+        let via = via(
+            "SIP/2.0/TCP p1.example.net;branch=z9hG4bK2d4790.1;oc=20;oc-algo=\"loss,A\";oc-validity=500;oc-seq=1282321615.782",
+        );
+        assert_eq!(via.overload_control(), Some(Some(20)));
+        assert_eq!(via.overload_algorithms().as_deref(), Some(&b"loss,A"[..]));
+        assert_eq!(via.overload_validity(), Some(500));
+        assert_eq!(via.params.value("oc-seq"), Some(&b"1282321615.782"[..]));
+        assert_eq!("SIP/2.0/TCP p1;oc".parse::<Via>().unwrap().overload_control(), Some(None));
     }
 
     #[test]

@@ -47,10 +47,11 @@ impl Params {
             }
             end = cursor.offset();
             if cursor.separator(b'=') {
-                if cursor.peek() == Some(b'"') {
-                    cursor.quoted()?;
-                } else {
-                    cursor.take(scan::VALUE);
+                match cursor.peek() {
+                    Some(b'"') => drop(cursor.quoted()?),
+                    // A URI, as Identity has it (RFC 8224 §4).
+                    Some(b'<') => drop(crate::header::scan_brackets(cursor)?),
+                    _ => drop(cursor.take(scan::VALUE)),
                 }
                 end = cursor.offset();
             }
@@ -62,6 +63,15 @@ impl Params {
         }
         // A value that nobody has unfolded.
         Ok(Self { raw: raw.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect() })
+    }
+
+    /// Reads a list that is not preceded by anything, and so lacks its first `;`.
+    pub(crate) fn parse_bare(value: &Bytes) -> Scan<Self> {
+        let mut list = BytesMut::with_capacity(value.len() + 1);
+        list.put_u8(b';');
+        list.put_slice(value);
+        scan::whole(&list.freeze(), Self::scan)
+            .map_err(|fault| Fault { offset: fault.offset.saturating_sub(1), ..fault })
     }
 
     /// Reads the parameters of a URI, without white space.
@@ -117,6 +127,15 @@ impl Params {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.value(name).map(unquote)
+    }
+
+    /// The value of the first parameter of this name as a number; too large a one counts as the largest.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let value = Bytes::copy_from_slice(self.value(name)?);
+        let mut cursor = Cursor::new(&value);
+        let number = cursor.seconds().ok()?;
+        cursor.is_empty().then_some(number)
     }
 
     /// Whether there is a parameter of this name.
@@ -199,7 +218,8 @@ fn put_value(name: &str, value: Option<&[u8]>, out: &mut BytesMut) {
     out.put_u8(b'=');
     let plain =
         !value.is_empty() && value.iter().all(|&byte| scan::is(byte, scan::TOKEN) || b"[]:/&$()".contains(&byte));
-    if plain || is_quoted(value) { out.put_slice(value) } else { scan::put_quoted(value, out) }
+    let bracketed = matches!(value, [b'<', uri @ .., b'>'] if !uri.is_empty() && scan::all(uri, scan::URI));
+    if plain || bracketed || is_quoted(value) { out.put_slice(value) } else { scan::put_quoted(value, out) }
 }
 
 fn is_quoted(value: &[u8]) -> bool {
@@ -245,15 +265,19 @@ impl<'a> Iterator for ParamsIter<'a> {
         let entry = self.rest.strip_prefix(b";")?;
         let mut equals = None;
         let mut quoted = false;
+        let mut bracketed = false;
         let mut escaped = false;
         let mut end = entry.len();
         for (i, &byte) in entry.iter().enumerate() {
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' if quoted => escaped = true,
+                b'>' if !quoted => bracketed = false,
+                _ if bracketed => {}
                 b'"' => quoted = !quoted,
+                b'<' if !quoted => bracketed = true,
                 b'=' if equals.is_none() => equals = Some(i),
-                b';' if !quoted => {
+                b';' if !quoted && !bracketed => {
                     end = i;
                     break;
                 }
@@ -327,6 +351,13 @@ mod tests {
     }
 
     #[test]
+    fn a_uri_in_brackets_is_one_value() {
+        let params = params(";info=<https://a.example;x=y>;alg=ES256");
+        assert_eq!(params.value("info"), Some(&b"<https://a.example;x=y>"[..]));
+        assert_eq!(params.value("alg"), Some(&b"ES256"[..]));
+    }
+
+    #[test]
     fn setting_keeps_the_place_and_removes_doubles() {
         let mut list = params(";a=1;b=2;A=3");
         list.set("a", Some(b"9"));
@@ -347,7 +378,7 @@ mod tests {
 
     #[test]
     fn empty_entries_and_open_quotes_are_refused() {
-        for text in [";", ";;", ";a;;b", ";=1", ";a=\"x", ";a=1,b", ";a=<x>", "a=1"] {
+        for text in [";", ";;", ";a;;b", ";=1", ";a=\"x", ";a=1,b", ";a=<x>", ";a=<b:c", "a=1"] {
             assert!(Params::parse(&Bytes::from_static(text.as_bytes())).is_err(), "{text}");
         }
     }

@@ -244,7 +244,14 @@ impl UriHeaders {
                 return Err(Fault { kind: ErrorKind::Syntax, offset: name });
             }
             if !cursor.eat(b'&') {
-                return Ok(Self { raw: cursor.since(start) });
+                let raw = cursor.since(start);
+                if raw.iter().all(|&byte| scan::is(byte, scan::USER)) {
+                    return Ok(Self { raw });
+                }
+                // What should have been escaped, as in the examples of RFC 4244, is escaped now.
+                let mut out = BytesMut::with_capacity(raw.len() + 16);
+                escape::put(&raw, scan::USER, &mut out);
+                return Ok(Self { raw: out.freeze() });
             }
         }
     }
@@ -295,7 +302,12 @@ fn take_header<'a>(cursor: &mut Cursor<'a>, value: bool) -> &'a [u8] {
     let rest = cursor.rest();
     let length = rest
         .iter()
-        .position(|&byte| !scan::is(byte, scan::USER) || byte == b'&' || (byte == b'=' && !value))
+        .position(|&byte| {
+            !scan::is(byte, if value { scan::TEXT } else { scan::USER })
+                || matches!(byte, b'<' | b'>')
+                || byte == b'&'
+                || (byte == b'=' && !value)
+        })
         .unwrap_or(rest.len());
     cursor.advance(length);
     rest.get(..length).unwrap_or_default()
@@ -356,6 +368,13 @@ mod tests {
         assert_eq!(uri.user_text().as_deref(), Some(&b"sips:user@example.com"[..]));
         assert_eq!(escape::decode(uri.params.value("x").unwrap()), &b"value%41"[..]);
         assert_eq!(uri.to_string(), "sip:sips%3Auser%40example.com@example.net;x=value%25%34%31");
+    }
+
+    #[test]
+    fn headers_that_nobody_escaped_are_escaped_when_read() {
+        let uri = sip("sip:a@b?Reason=SIP; cause=302; text=\"Moved\"&x=1");
+        assert_eq!(uri.to_string(), "sip:a@b?Reason=SIP;%20cause=302;%20text=%22Moved%22&x=1");
+        assert_eq!(uri.headers.get("reason").as_deref(), Some(&b"SIP; cause=302; text=\"Moved\""[..]));
     }
 
     #[test]
