@@ -1,4 +1,4 @@
-//! SIP server policies, without I/O: the back-to-back user agent.
+//! SIP server policies, without I/O: who is asking, where users are, and the back-to-back user agent.
 #![warn(
     missing_docs,
     clippy::unwrap_used,
@@ -8,4 +8,18 @@
     clippy::string_slice
 )]
 
+pub mod authenticator;
 pub mod b2bua;
+pub mod location;
+pub mod registrar;
+
+#[cfg(test)]
+mod tests {
+    //! What the tests of several modules share.
+
+    /// A moment for clocks to begin with.
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other beginning; nothing waits")]
+    pub(crate) fn epoch() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+}
