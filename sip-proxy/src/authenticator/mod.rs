@@ -296,6 +296,3 @@ fn is_same_uri(hashed: &[u8], requested: &[u8]) -> bool {
         && one.host.equivalent(&other.host)
         && port(one) == port(other)
 }
-
-#[cfg(test)]
-mod tests;

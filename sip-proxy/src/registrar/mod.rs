@@ -386,6 +386,3 @@ fn is_same(binding: &Binding, contact: &NameAddr) -> bool {
     binding.contact.uri.equivalent(&contact.uri)
         || instance(contact).is_some_and(|new| instance(&binding.contact) == Some(new))
 }
-
-#[cfg(test)]
-mod tests;
