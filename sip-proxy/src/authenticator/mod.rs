@@ -59,7 +59,7 @@ use sip_core::uri::{SipUri, Uri};
 use sip_core::{Method, ParseError, Request, StatusCode};
 
 pub use config::Config;
-pub use decision::{Challenges, Cause, Decision, Identity, Query, Refusal, Role};
+pub use decision::{Cause, Challenges, Decision, Identity, Query, Refusal, Role};
 use nonce::{Nonces, Stamp};
 use replay::{Replays, Use};
 
@@ -240,9 +240,7 @@ impl Authenticator {
         };
         let nonce = self.nonces.make(now, &realm);
         let values = self.config.algorithms.iter().map(|algorithm| {
-            Challenge::digest(&realm, &nonce, *algorithm)
-                .with_qop(&self.config.qops)
-                .with_stale(cause == Cause::Stale)
+            Challenge::digest(&realm, &nonce, *algorithm).with_qop(&self.config.qops).with_stale(cause == Cause::Stale)
         });
         Decision::Challenge(Challenges::new(role, cause, values.collect()))
     }
@@ -253,9 +251,8 @@ impl Authenticator {
             Ok(Uri::Sip(uri)) => Some(uri.host.to_string()),
             _ => None,
         };
-        let named = host.and_then(|host| {
-            self.config.realms.iter().find(|realm| realm.eq_ignore_ascii_case(host.as_bytes()))
-        });
+        let named =
+            host.and_then(|host| self.config.realms.iter().find(|realm| realm.eq_ignore_ascii_case(host.as_bytes())));
         named.or(self.config.realms.first()).cloned()
     }
 

@@ -50,9 +50,7 @@ impl Failure {
             Self::Extensions(unknown) => {
                 unknown.iter().fold(response, |response, option| response.header(&Unsupported(option.clone())))
             }
-            Self::TooBrief(least) => {
-                response.header(&MinExpires(u32::try_from(least.as_secs()).unwrap_or(u32::MAX)))
-            }
+            Self::TooBrief(least) => response.header(&MinExpires(u32::try_from(least.as_secs()).unwrap_or(u32::MAX))),
             Self::OutOfOrder => response.reason("Out of Order"),
             Self::TooManyContacts => response.reason("Too Many Contacts"),
             Self::NoRoom => response.header(&RetryAfter::new(300)),

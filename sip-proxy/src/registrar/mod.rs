@@ -130,13 +130,7 @@ impl Registrar {
     }
 
     /// Processes a REGISTER request, completely or not at all, and gives the response to send.
-    pub fn register(
-        &mut self,
-        now: Instant,
-        request: &Request,
-        source: &Source,
-        authority: Authority<'_>,
-    ) -> Response {
+    pub fn register(&mut self, now: Instant, request: &Request, source: &Source, authority: Authority<'_>) -> Response {
         self.location.handle_timeout(now);
         let result = self.process(now, request, source, authority);
         self.count(&result);
