@@ -593,6 +593,12 @@ impl ElementsBuf {
         self
     }
 
+    /// Adds all elements of another list.
+    pub fn append(&mut self, other: &Self) -> &mut Self {
+        self.0.extend_from_slice(&other.0);
+        self
+    }
+
     /// The bytes so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
