@@ -133,8 +133,9 @@ fn a_retransmitted_invite_is_one_call_and_its_2xx_is_not_answered_twice() {
     scene.receive(&text);
     let Event::Incoming { session, .. } = scene.event() else { panic!("not a call") };
     scene.no_event();
-    scene.agent.answer(scene.now, session, sdp(ANSWER), &[]).unwrap();
     scene.sent.clear();
+    scene.agent.answer(scene.now, session, sdp(ANSWER), &[]).unwrap();
+    scene.expect("SIP/2.0 200");
     scene.receive(&text);
     // RFC 6026 §7.1: the Accepted state absorbs it.
     scene.silence();
@@ -538,7 +539,8 @@ fn a_cancelled_re_invite_is_answered_487_and_the_call_goes_on() {
     // This CANCEL has the tag that the re-INVITE had.
     let cancel = call.message("CANCEL", call.cseq, &call.invite_branch, "", None);
     scene.receive(cancel);
-    let codes = [scene.expect("SIP/2.0 "), scene.expect("SIP/2.0 ")].map(|wire| wire.header("CSeq") + &wire.text[8..11]);
+    let codes =
+        [scene.expect("SIP/2.0 "), scene.expect("SIP/2.0 ")].map(|wire| wire.header("CSeq") + &wire.text[8..11]);
     assert!(codes.contains(&"2 CANCEL200".to_owned()) && codes.contains(&"2 INVITE487".to_owned()), "{codes:?}");
     assert!(matches!(scene.event(), Event::OfferWithdrawn { .. }));
     assert!(scene.agent.is_alive(session));

@@ -333,7 +333,7 @@ impl Agent {
                 self.acknowledge_in(now, id, &dialog, target, None);
             }
         } else {
-            let patience = self.times.patience();
+            let patience = self.times.owed();
             self.start(now, session, Timer::Owed, patience);
         }
         if ours {

@@ -193,7 +193,7 @@ impl Call {
             }
             (S::Calling | S::Proceeding, E::Success { owing: true }) => {
                 actions.push(Action::Stop(Timer::Ring));
-                actions.push(Action::Start(Timer::Owed, self.times.patience()));
+                actions.push(Action::Start(Timer::Owed, self.times.owed()));
                 S::Owing
             }
             (S::Calling | S::Proceeding, E::Failure(status)) => end(Cause::Rejected(status), actions),

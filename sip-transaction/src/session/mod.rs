@@ -29,7 +29,7 @@ pub(crate) enum Timer {
     Ring,
     /// How long to wait for a final response after CANCEL: 64*T1 (RFC 3261 §9.1).
     Cancel,
-    /// How long the application may take to answer an offer that came in a 2xx.
+    /// How long the application may take to answer an offer that came in a 2xx: not as long as the peer waits.
     Owed,
     /// Time to try a refused re-INVITE again (RFC 3261 §14.1).
     Glare,
@@ -83,6 +83,11 @@ impl Times {
     /// 64*T1.
     pub(crate) const fn patience(&self) -> Duration {
         self.t1.saturating_mul(64)
+    }
+
+    /// How long the application may owe an answer: until just before the INVITE's transaction ends.
+    pub(crate) const fn owed(&self) -> Duration {
+        self.t1.saturating_mul(63)
     }
 
     /// How often an unanswered INVITE gets its provisional response again (RFC 3261 §13.3.1.1).

@@ -1,5 +1,6 @@
 //! A scene for call flows: an agent, the clock, and peers whose every message the test writes itself.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(unreachable_pub, reason = "each test file is a crate of its own")]
 #![allow(missing_docs, reason = "test support")]
 
 use std::collections::VecDeque;
@@ -15,8 +16,10 @@ use sip_transaction::{ConnectionId, Input, ListenerConfig, ListenerId, Output, T
 
 pub const US: &str = "192.0.2.1:5060";
 pub const PEER: &str = "192.0.2.2:5060";
-pub const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
-pub const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n";
+pub const OFFER: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+pub const ANSWER: &str =
+    "v=0\r\no=- 2 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n";
 
 pub fn sdp(text: &str) -> Option<Bytes> {
     Some(Bytes::copy_from_slice(text.as_bytes()))
