@@ -14,6 +14,7 @@ mod response;
 mod scratch;
 mod start_line;
 mod status;
+mod strict;
 
 use bytes::Bytes;
 
