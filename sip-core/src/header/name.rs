@@ -267,12 +267,15 @@ impl HeaderName {
                     | Known::PAccessNetworkInfo
                     | Known::PAssertedIdentity
                     | Known::PAssociatedUri
+                    | Known::PChargingFunctionAddresses
+                    | Known::PEarlyMedia
                     | Known::PMediaAuthorization
                     | Known::PPreferredIdentity
                     | Known::PVisitedNetworkId
                     | Known::Path
                     | Known::PermissionMissing
                     | Known::PolicyContact
+                    | Known::Privacy
                     | Known::ProxyRequire
                     | Known::Reason
                     | Known::RecordRoute
