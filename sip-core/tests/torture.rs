@@ -186,7 +186,8 @@ fn every_refused_request_is_answered_with_the_status_that_the_rfc_names() {
     for (file, bytes, verdict) in rfc4475().into_iter().chain(rfc5118()) {
         let Refused(..) = verdict else { continue };
         let error = read(bytes).unwrap_err();
-        let expected = if file.ends_with("badvers") { StatusCode::VERSION_NOT_SUPPORTED } else { StatusCode::BAD_REQUEST };
+        let expected =
+            if file.ends_with("badvers") { StatusCode::VERSION_NOT_SUPPORTED } else { StatusCode::BAD_REQUEST };
         assert_eq!(error.status(), expected, "{file}");
     }
 }
@@ -221,11 +222,11 @@ fn wsinv_is_read_through_its_folds_and_compact_forms() {
     assert_eq!(mandatory.to.tag(), Some(&b"1918181833n"[..]));
     assert_eq!(mandatory.from.tag(), Some(&b"98asjd8"[..]));
     let branches = request.headers().all::<Via>().map(|via| via.unwrap().branch().unwrap().to_vec());
-    assert_eq!(branches.collect::<Vec<_>>(), [b"390skdjuw".to_vec(), b"z9hG4bK9ikj8".to_vec(), b"z9hG4bK30239".to_vec()]);
     assert_eq!(
-        request.headers().get(&HeaderName::from_static("UnknownHeaderWithUnusualValue")).unwrap(),
-        ";;,,;;,;"
+        branches.collect::<Vec<_>>(),
+        [b"390skdjuw".to_vec(), b"z9hG4bK9ikj8".to_vec(), b"z9hG4bK30239".to_vec()]
     );
+    assert_eq!(request.headers().get(&HeaderName::from_static("UnknownHeaderWithUnusualValue")).unwrap(), ";;,,;;,;");
     assert_eq!(request.body().len(), 150);
 }
 
