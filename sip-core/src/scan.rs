@@ -26,6 +26,8 @@ pub(crate) const TEXT: u16 = 1 << 6;
 pub(crate) const SPACE: u16 = 1 << 7;
 /// Bytes of a Call-ID: `word` of RFC 3261 §25.1 and `@`.
 pub(crate) const WORD: u16 = 1 << 8;
+/// What stands between and within URI parameters: `;` and `=`.
+pub(crate) const PARAM_MARK: u16 = 1 << 9;
 
 static CLASSES: [u16; 256] = classes();
 
@@ -71,6 +73,9 @@ const fn classes() -> [u16; 256] {
         }
         if byte >= 0x20 && byte != 0x7F || byte == b'\t' {
             class |= TEXT;
+        }
+        if has(b";=", byte) {
+            class |= PARAM_MARK;
         }
         if has(b" \t\r\n", byte) {
             class |= SPACE;

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::scan_brackets;
 use crate::scan::{self, Cursor, Fault, Scan};
 use crate::uri::escape;
 
@@ -50,7 +51,7 @@ impl Params {
                 match cursor.peek() {
                     Some(b'"') => drop(cursor.quoted()?),
                     // A URI, as Identity has it (RFC 8224 §4).
-                    Some(b'<') => drop(crate::header::scan_brackets(cursor)?),
+                    Some(b'<') => drop(scan_brackets(cursor)?),
                     _ => drop(cursor.take(scan::VALUE)),
                 }
                 end = cursor.offset();
@@ -155,21 +156,36 @@ impl Params {
     /// [`SipUri::set_param`](crate::uri::SipUri::set_param), which escapes instead. A name that is no token changes
     /// nothing.
     pub fn set(&mut self, name: &str, value: Option<&[u8]>) {
+        self.put(name, value, put_value);
+    }
+
+    /// As [`Params::set`] in a URI, where the value is escaped already.
+    pub(crate) fn set_escaped(&mut self, name: &str, value: Option<&[u8]>) {
+        self.put(name, value, |value, out| out.put_slice(value));
+    }
+
+    fn put(&mut self, name: &str, value: Option<&[u8]>, put_value: impl Fn(&[u8], &mut BytesMut)) {
         if !scan::is_token(name.as_bytes()) {
             return;
         }
         let mut out = BytesMut::with_capacity(self.raw.len() + name.len() + value.map_or(0, <[u8]>::len) + 4);
+        let put_new = |out: &mut BytesMut| {
+            put_entry(name.as_bytes(), value.map(|_| &b""[..]), out);
+            if let Some(value) = value {
+                put_value(value, out);
+            }
+        };
         let mut written = false;
         for (old, kept) in self.iter() {
             if !old.eq_ignore_ascii_case(name.as_bytes()) {
                 put_entry(old, kept, &mut out);
             } else if !written {
                 written = true;
-                put_value(name, value, &mut out);
+                put_new(&mut out);
             }
         }
         if !written {
-            put_value(name, value, &mut out);
+            put_new(&mut out);
         }
         self.raw = out.freeze();
     }
@@ -200,6 +216,11 @@ impl Params {
     pub fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(&self.raw);
     }
+
+    /// Writes the list within a URI, where a quoted value, which only a program can have put there, is escaped.
+    pub(crate) fn encode_uri(&self, out: &mut impl BufMut) {
+        escape::put(&self.raw, scan::URI_PARAM | scan::PARAM_MARK, out);
+    }
 }
 
 fn put_entry(name: &[u8], value: Option<&[u8]>, out: &mut BytesMut) {
@@ -211,21 +232,21 @@ fn put_entry(name: &[u8], value: Option<&[u8]>, out: &mut BytesMut) {
     }
 }
 
-fn put_value(name: &str, value: Option<&[u8]>, out: &mut BytesMut) {
-    out.put_u8(b';');
-    out.put_slice(name.as_bytes());
-    let Some(value) = value else { return };
-    out.put_u8(b'=');
+fn put_value(value: &[u8], out: &mut BytesMut) {
     let plain =
         !value.is_empty() && value.iter().all(|&byte| scan::is(byte, scan::TOKEN) || b"[]:/&$()".contains(&byte));
-    let bracketed = matches!(value, [b'<', uri @ .., b'>'] if !uri.is_empty() && scan::all(uri, scan::URI));
-    if plain || bracketed || is_quoted(value) { out.put_slice(value) } else { scan::put_quoted(value, out) }
+    if plain || is_delimited(value) { out.put_slice(value) } else { scan::put_quoted(value, out) }
 }
 
-fn is_quoted(value: &[u8]) -> bool {
+/// Whether a value is a quoted string or a URI in brackets as it is.
+fn is_delimited(value: &[u8]) -> bool {
+    if !matches!(value.first(), Some(b'"' | b'<')) || memchr::memchr2(b'\r', b'\n', value).is_some() {
+        return false;
+    }
     let bytes = Bytes::copy_from_slice(value);
     let mut cursor = Cursor::new(&bytes);
-    cursor.quoted().is_ok() && cursor.is_empty() && !value.contains(&b'\r') && !value.contains(&b'\n')
+    let read = if value.starts_with(b"<") { scan_brackets(&mut cursor).is_ok() } else { cursor.quoted().is_ok() };
+    read && cursor.is_empty()
 }
 
 /// What a value means: the content of a quoted string, or the value itself.

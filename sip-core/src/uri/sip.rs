@@ -102,7 +102,7 @@ impl SipUri {
     /// Gives the parameter of this name this value, given as plain text: what may not stand there is escaped.
     pub fn set_param(&mut self, name: &str, value: Option<&[u8]>) {
         let escaped = value.map(|value| escape::encode(value, b"[]/:&+$"));
-        self.params.set(name, escaped.as_deref());
+        self.params.set_escaped(name, escaped.as_deref());
     }
 
     /// The user part with its escapes resolved, once. It may hold any byte, zero too.
@@ -186,7 +186,7 @@ impl SipUri {
             out.put_u8(b':');
             scan::put_number(u64::from(port), out);
         }
-        self.params.encode(out);
+        self.params.encode_uri(out);
         self.headers.encode(out);
     }
 }

@@ -123,7 +123,7 @@ impl TelUri {
     pub fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(b"tel:");
         escape::put(&self.number, scan::URI_PARAM, out);
-        self.params.encode(out);
+        self.params.encode_uri(out);
     }
 }
 
