@@ -11,8 +11,12 @@
 )]
 
 pub mod cdr;
+pub mod cli;
 pub mod config;
 pub mod console;
 pub mod control;
 pub mod http;
+pub mod log;
+pub mod media;
 pub mod status;
+pub mod switch;

@@ -121,8 +121,8 @@ pub struct Call {
     pub started: u64,
     /// When it was answered.
     pub answered: Option<u64>,
-    /// The codec, `PCMU` or `PCMA`, once it is agreed.
-    pub codec: Option<&'static str>,
+    /// The codec, such as `PCMU`, once it is agreed.
+    pub codec: Option<String>,
     /// Who called.
     pub caller: Side,
     /// Who was called, when it is a phone.

@@ -24,6 +24,7 @@ fn each_mistake_is_told_with_its_line_and_what_was_expected() {
         ("[sip]\nadvertised = \"host:5060\"", 2, &["without a port"]),
         ("[sip]\nrealm = \"a\\\"b\"", 2, &["without quotes"]),
         ("[sip]\n\ntrusted = [\"192.0.2.0/24\"]", 3, &["IP address"]),
+        ("[sip]\ndigest = [\"SHA256\"]", 2, &["\"SHA-256\""]),
         ("[sip]\nport = 5060", 2, &["unknown field `port`", "expected one of", "udp"]),
         ("[sipp]\nport = 5060", 1, &["unknown field `sipp`", "extensions"]),
         ("[calls]\nring_time = \"soon\"", 2, &["expected a time such as"]),

@@ -48,7 +48,7 @@ fn picture() -> Status {
                 data: "SIP/1002".into(),
                 started: 1_700_000_000_000,
                 answered: Some(1_700_000_030_000),
-                codec: Some("PCMU"),
+                codec: Some("PCMU".into()),
                 caller: side("1001", "SIP/1001-00000001"),
                 callee: Some(side("1002", "SIP/1002-00000002")),
             },

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use sip_core::auth::Algorithm;
 use toml::Spanned;
 
 use super::{
@@ -38,6 +39,7 @@ struct SipTable {
     advertised: Option<Spanned<String>>,
     realm: Option<Spanned<String>>,
     trusted: Vec<Spanned<String>>,
+    digest: Option<Vec<Spanned<String>>>,
     nonce_time: Option<Spanned<Time>>,
 }
 
@@ -241,8 +243,22 @@ fn sip(check: &mut Checker<'_>, table: &SipTable) -> Sip {
         advertised,
         realm: realm.unwrap_or_else(|| "tandem".to_owned()),
         trusted: table.trusted.iter().filter_map(|value| check.text(value, IP, |text| text.parse().ok())).collect(),
+        algorithms: algorithms(check, table.digest.as_ref()),
         nonce_time: check.time(table.nonce_time.as_ref(), Duration::from_secs(300)),
     }
+}
+
+fn algorithms(check: &mut Checker<'_>, values: Option<&Vec<Spanned<String>>>) -> Vec<Algorithm> {
+    let expected = "expected \"MD5\", \"SHA-256\" or \"SHA-512-256\"";
+    let read = |text: &str| match text {
+        "MD5" => Some(Algorithm::Md5),
+        "SHA-256" => Some(Algorithm::Sha256),
+        "SHA-512-256" => Some(Algorithm::Sha512_256),
+        _ => None,
+    };
+    let values: Vec<_> =
+        values.into_iter().flatten().filter_map(|value| check.text(value, expected, read)).collect();
+    if values.is_empty() { vec![Algorithm::Md5] } else { values }
 }
 
 fn accounts(check: &mut Checker<'_>, tables: Vec<Spanned<AccountTable>>) -> Vec<Account> {

@@ -16,6 +16,7 @@ use std::{
 
 pub(crate) use file::read_ports;
 pub use problem::{ConfigError, Problem};
+use sip_core::auth::Algorithm;
 
 /// The built-in configuration, commented: also what `--sample` prints.
 pub const DEMO: &str = include_str!("../../demo.toml");
@@ -51,6 +52,8 @@ pub struct Sip {
     pub realm: String,
     /// Addresses that may call without a password.
     pub trusted: Vec<IpAddr>,
+    /// The digest algorithms to offer, the preferred one first.
+    pub algorithms: Vec<Algorithm>,
     /// How long a digest nonce is accepted.
     pub nonce_time: Duration,
 }
