@@ -1,1 +1,111 @@
-fn main() {}
+//! The program: reads the command line, starts the server, and ends it when it is told to.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use pbx::{
+    cli::Cli,
+    config::{self, Config},
+    console,
+    control::{Command, Control},
+    greeting, limits, log,
+    server::Server,
+};
+use tokio::signal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.sample {
+        print!("{}", config::DEMO);
+        return ExitCode::SUCCESS;
+    }
+    let config = match cli.configuration() {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    if let Some(line) = &cli.execute {
+        return execute(&config, line);
+    }
+    if cli.check {
+        println!("the configuration is right: {} accounts, {} extensions", config.accounts.len(), config.extensions.len());
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = log::start(&cli.log, cli.json) {
+        return fail(&error);
+    }
+    limits::raise_open_files(&config);
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(config)),
+        Err(error) => fail(&format!("cannot start the runtime: {error}")),
+    }
+}
+
+async fn run(config: Config) -> ExitCode {
+    let server = match Server::start(config.clone()).await {
+        Ok(server) => server,
+        Err(error) => return fail(&error),
+    };
+    print!("{}", greeting::text(&config, &server));
+    tokio::spawn(listen_to_signals(server.control.clone()));
+    server.wait().await;
+    tracing::info!("ended");
+    ExitCode::SUCCESS
+}
+
+/// The first signal drains; a second Ctrl-C ends at once.
+async fn listen_to_signals(control: Control) {
+    let mut interrupted = false;
+    loop {
+        let is_interrupt = next_signal().await;
+        if is_interrupt && std::mem::replace(&mut interrupted, true) {
+            eprintln!("ended at once");
+            std::process::exit(130);
+        }
+        if control.commands.send(Command::Drain).await.is_err() {
+            return;
+        }
+        let calls = control.status().calls.len();
+        if calls > 0 && is_interrupt {
+            eprintln!("taking no more calls; {calls} may end by themselves. Ctrl-C again ends at once.");
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn next_signal() -> bool {
+    use signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return signal::ctrl_c().await.is_ok();
+    };
+    tokio::select! {
+        _ = signal::ctrl_c() => true,
+        _ = terminate.recv() => false,
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> bool {
+    signal::ctrl_c().await.is_ok()
+}
+
+fn execute(config: &Config, line: &str) -> ExitCode {
+    let Some(address) = config.http.listen else {
+        return fail(&"the configuration has no page, and without it -x cannot reach the running program");
+    };
+    match console::ask(address, line) {
+        Ok(Ok(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Err(text)) => {
+            eprint!("{text}");
+            ExitCode::FAILURE
+        }
+        Err(error) => fail(&format!("no PBX answers at http://{address}/: {error}")),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("pbx: {error}");
+    ExitCode::from(2)
+}

@@ -5,7 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use rtp::relay::Side;
 use sip_core::{
-    HeaderName, Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
+    header::HeaderName,
     sdp::{self, Session},
 };
 use sip_transaction::{

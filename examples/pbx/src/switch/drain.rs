@@ -41,6 +41,17 @@ impl Switch {
         self.pump(now);
     }
 
+    /// Hangs up every call and takes no more; [`Event::Drained`] comes as soon as the phones have heard of it.
+    pub fn stop(&mut self, now: Instant) {
+        let now = self.clamp(now);
+        self.drain(now);
+        if let Some(drain) = &mut self.drain {
+            drain.deadline = now;
+        }
+        self.on_drain_timeout(now);
+        self.pump(now);
+    }
+
     /// Whether new calls are refused.
     #[must_use]
     pub fn is_draining(&self) -> bool {

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sip_core::{
-    HeaderName, Mandatory, Request, StatusCode,
+    Mandatory, Request, StatusCode,
+    header::HeaderName,
     sdp::Session,
     uri::{SipUri, Uri},
 };
@@ -102,8 +103,8 @@ impl Switch {
                 Some(Caller { number: account.clone(), account: Some(account), name })
             }
             Decision::Trusted => {
-                let from = &mandatory.from.0;
-                let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| text(&user)));
+                let from = &mandatory.from.name_addr;
+                let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| text(user.as_ref())));
                 let name = from.display.as_ref().map(|display| text(display)).filter(|name| !name.is_empty());
                 Some(Caller { account: None, number: number.unwrap_or_else(|| "anonymous".to_owned()), name })
             }

@@ -22,7 +22,7 @@ use std::{
 };
 
 use rtp::ports::{Allocator, Pair};
-use sip_core::{HeaderName, StatusCode};
+use sip_core::{StatusCode, header::HeaderName};
 use sip_proxy::b2bua::{self, B2bua};
 use sip_transaction::{
     ConnectionId, Input, ListenerConfig, ListenerId, Refused,

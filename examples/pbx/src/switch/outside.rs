@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sip_core::{HeaderName, Mandatory, Method, Request, Response, StatusCode};
+use sip_core::{Mandatory, Method, Request, Response, StatusCode, header::HeaderName};
 use sip_transaction::{ConnectionId, ServerId, Source};
 
 use super::Switch;
