@@ -32,9 +32,8 @@ pub fn text(config: &Config, server: &Server) -> String {
     for (place, (number, application)) in config.extensions.iter().enumerate() {
         line(if place == 0 { "Call" } else { "" }, &format!("{number:<width$}   {}", application.teaches()));
     }
-    if let (Some(first), Some(second)) = (config.accounts.first(), config.accounts.get(1)) {
-        let label = if config.extensions.is_empty() { "Call" } else { "" };
-        line(label, &format!("{:<width$}   rings the phone of {}, as {} rings that of {}", first.name, first.name, second.name, second.name));
+    if config.accounts.len() > 1 {
+        line("", &format!("{:<width$}   any user above rings, once registered", "…"));
     }
     match server.http {
         Some(address) => line("Watch", &format!("http://{address}/")),

@@ -51,10 +51,6 @@ impl Player {
         self.header.timestamp = self.header.timestamp.wrapping_add(160);
     }
 
-    /// What a sender report says was sent last: the timestamp that comes next.
-    pub(super) fn timestamp(&self) -> u32 {
-        self.header.timestamp
-    }
 }
 
 fn samples(law: Law) -> &'static [u8] {

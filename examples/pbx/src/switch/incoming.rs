@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use sip_core::{
     Mandatory, Request, StatusCode,
-    header::HeaderName,
+    header::{HeaderName, Route},
     sdp::Session,
     uri::{SipUri, Uri},
 };
@@ -190,7 +190,9 @@ impl Switch {
             let host = phone.target.listener.map(|listener| self.own_host(listener));
             let from = self.own_address(host.clone(), &number, name.as_deref());
             let to = self.own_address(host, account, None);
-            invites.push(Invite::new(phone.target, phone.contact, from, to));
+            let mut invite = Invite::new(phone.target, phone.contact, from, to);
+            invite.routes = phone.routes;
+            invites.push(invite);
         }
         invites
     }
@@ -243,6 +245,8 @@ impl Switch {
 pub(super) struct Phone {
     pub(super) contact: Uri,
     pub(super) target: Target,
+    /// The proxies that its registration came through (RFC 3327).
+    pub(super) routes: Vec<Route>,
 }
 
 /// The number that a request asks for.

@@ -23,7 +23,10 @@ use std::{
 
 use rtp::ports::{Allocator, Pair};
 use sip_core::{StatusCode, header::HeaderName};
-use sip_proxy::b2bua::{self, B2bua};
+use sip_proxy::{
+    b2bua::{self, B2bua},
+    registrar::Registrar,
+};
 use sip_transaction::{
     ConnectionId, Input, ListenerConfig, ListenerId, Refused,
     agent::{self, Agent, SessionId},
@@ -83,6 +86,7 @@ pub struct Switch {
     agent: Agent,
     b2bua: B2bua,
     gate: Gate,
+    registrar: Registrar,
     ports: Allocator,
     media_address: IpAddr,
     now: Option<Instant>,
@@ -107,7 +111,7 @@ impl Switch {
     /// `media_address` is what SDP names.
     #[must_use]
     pub fn new(config: Config, media_address: IpAddr, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let [agent_seed, gate_seed, port_seed] = seeds(seed);
+        let [agent_seed, gate_seed, registrar_seed, port_seed] = seeds(seed);
         let limits = &config.limits;
         let endpoint = sip_transaction::Config {
             server_transactions: limits.transactions,
@@ -137,6 +141,7 @@ impl Switch {
         });
         Self {
             gate: Gate::new(&config, gate_seed, now),
+            registrar: register::registrar(&config, registrar_seed),
             ports: Allocator::new(config.rtp.ports.clone(), REST, port_seed),
             config,
             agent,
@@ -186,6 +191,8 @@ impl Switch {
     /// Both clocks at one moment; again whenever the wall clock may have been set.
     pub fn set_clock(&mut self, now: Instant, wall: SystemTime) {
         self.clock = (now, wall);
+        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.registrar.handle_wall_clock(now, since);
     }
 
     /// What happened outside.
@@ -201,6 +208,7 @@ impl Switch {
         self.agent.handle_timeout(now);
         self.b2bua.handle_timeout(now, &mut self.agent);
         self.gate.handle_timeout(now);
+        self.on_registrar_timeout(now);
         while let Some(&(at, id)) = self.deadlines.first()
             && at <= now
         {
@@ -226,6 +234,7 @@ impl Switch {
             self.agent.poll_timeout(),
             self.b2bua.poll_timeout(),
             self.gate.poll_timeout(),
+            self.registrar.poll_timeout(),
             own,
             self.drain.as_ref().and_then(Drain::timeout),
         ];
@@ -349,7 +358,7 @@ impl Switch {
             Told::Request { id, request, mandatory, source } => {
                 self.on_outside(now, id, &request, &mandatory, source);
             }
-            Told::ConnectionClosed { connection, .. } => self.on_connection_closed(now, connection),
+            Told::ConnectionClosed { connection, .. } => self.on_connection_closed(connection),
             // Calls of the switch's own are never outgoing, and it sends no requests of its own.
             _ => {}
         }
@@ -399,11 +408,11 @@ fn without_event(duty: agent::Output) -> Option<Output> {
     })
 }
 
-/// Three seeds from one.
-fn seeds(seed: [u8; 32]) -> [[u8; 32]; 3] {
+/// Four seeds from one.
+fn seeds(seed: [u8; 32]) -> [[u8; 32]; 4] {
     use rand_chacha::rand_core::{RngCore, SeedableRng};
     let mut random = rand_chacha::ChaCha20Rng::from_seed(seed);
-    let mut seeds = [[0; 32]; 3];
+    let mut seeds = [[0; 32]; 4];
     for part in &mut seeds {
         random.fill_bytes(part);
     }

@@ -49,8 +49,7 @@ impl Switch {
             .build()
     }
 
-    pub(super) fn on_connection_closed(&mut self, now: Instant, connection: ConnectionId) {
-        self.forget_connection(now, connection);
-        self.tell(super::Event::Changed);
+    pub(super) fn on_connection_closed(&mut self, connection: ConnectionId) {
+        self.forget_connection(connection);
     }
 }
