@@ -120,7 +120,15 @@ mod tests {
     #[test]
     fn the_command_line_changes_the_demo() {
         let cli = Cli::parse_from([
-            "pbx", "--udp", "127.0.0.1:0", "--http", "[::1]:0", "--rtp-ports", "20000-20099", "--cdr", "x.csv",
+            "pbx",
+            "--udp",
+            "127.0.0.1:0",
+            "--http",
+            "[::1]:0",
+            "--rtp-ports",
+            "20000-20099",
+            "--cdr",
+            "x.csv",
         ]);
         let config = cli.configuration().unwrap();
         assert_eq!(config.sip.udp, ["127.0.0.1:0".parse().unwrap()]);

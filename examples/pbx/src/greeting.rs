@@ -22,7 +22,8 @@ pub fn text(config: &Config, server: &Server) -> String {
     for (place, account) in config.accounts.iter().take(8).enumerate() {
         let label = if place == 0 { "Phones" } else { "" };
         let secret = account.secret.expose();
-        let secret = if secret == DEMO_SECRET { format!("password {secret}") } else { "password as configured".to_owned() };
+        let secret =
+            if secret == DEMO_SECRET { format!("password {secret}") } else { "password as configured".to_owned() };
         let name = account.caller_id.as_deref().unwrap_or_default();
         line(label, format!("user {:<width$}   {secret}   {name}", account.name).trim_end());
     }

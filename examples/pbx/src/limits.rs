@@ -6,7 +6,9 @@ use crate::config::Config;
 #[must_use]
 pub fn files_needed(config: &Config) -> u64 {
     let limits = &config.limits;
-    u64::try_from(limits.calls.saturating_mul(4).saturating_add(limits.connections)).unwrap_or(u64::MAX).saturating_add(64)
+    u64::try_from(limits.calls.saturating_mul(4).saturating_add(limits.connections))
+        .unwrap_or(u64::MAX)
+        .saturating_add(64)
 }
 
 /// Raises the number of files that may be open to what the system allows, and warns when that is too few.
@@ -20,7 +22,11 @@ pub fn raise_open_files(config: &Config) {
     }
     let wanted = needed.min(hard);
     if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_err() || wanted < needed {
-        tracing::warn!(allowed = wanted, needed, "fewer files may be open than the limits on calls and connections need");
+        tracing::warn!(
+            allowed = wanted,
+            needed,
+            "fewer files may be open than the limits on calls and connections need"
+        );
     }
 }
 

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
         return execute(&config, line);
     }
     if cli.check {
-        println!("the configuration is right: {} accounts, {} extensions", config.accounts.len(), config.extensions.len());
+        println!(
+            "the configuration is right: {} accounts, {} extensions",
+            config.accounts.len(),
+            config.extensions.len()
+        );
         return ExitCode::SUCCESS;
     }
     if let Err(error) = log::start(&cli.log, cli.json) {

@@ -34,7 +34,8 @@ impl Recorder {
         let (records, inbox) = sync_channel(WAITING);
         let errors = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&errors);
-        let thread = std::thread::Builder::new().name("cdr".to_owned()).spawn(move || write(master, &inbox, &counted))?;
+        let thread =
+            std::thread::Builder::new().name("cdr".to_owned()).spawn(move || write(master, &inbox, &counted))?;
         Ok(Self { records: Some(records), thread: Some(thread), errors })
     }
 

@@ -107,9 +107,11 @@ impl Server {
         let wanted = [(Transport::Udp, "udp", &config.sip.udp), (Transport::Tcp, "tcp", &config.sip.tcp)];
         for (transport, what, addresses) in wanted {
             for address in addresses {
-                let mut listener = sockets
-                    .bind(transport, *address)
-                    .map_err(|source| StartError::Bind { what, address: *address, source })?;
+                let mut listener = sockets.bind(transport, *address).map_err(|source| StartError::Bind {
+                    what,
+                    address: *address,
+                    source,
+                })?;
                 listener.advertised = advertised(&config, listener.local)?;
                 listeners.push(listener);
             }
@@ -119,9 +121,7 @@ impl Server {
         let media_address = media_address(&config, media_bind)?;
 
         let cdr = match &config.cdr.path {
-            Some(path) => {
-                Some(Recorder::start(path).map_err(|source| StartError::Cdr { path: path.clone(), source })?)
-            }
+            Some(path) => Some(Recorder::start(path).map_err(|source| StartError::Cdr { path: path.clone(), source })?),
             None => None,
         };
         let page = match config.http.listen {
@@ -148,7 +148,10 @@ impl Server {
             sockets,
             media,
             cdr,
-            names: sip.iter().map(|(transport, local)| format!("{} {local}", transport.token().to_lowercase())).collect(),
+            names: sip
+                .iter()
+                .map(|(transport, local)| format!("{} {local}", transport.token().to_lowercase()))
+                .collect(),
             changed: false,
             drained: false,
         };
@@ -226,8 +229,7 @@ impl Edge {
             match arrival {
                 Arrival::Input(input) => self.switch.handle_input(now, input),
                 Arrival::Connection(incoming) => {
-                    let accepted =
-                        self.switch.accept(now, incoming.listener(), incoming.local(), incoming.remote());
+                    let accepted = self.switch.accept(now, incoming.listener(), incoming.local(), incoming.remote());
                     self.sockets.attach(incoming, accepted.ok());
                 }
             }

@@ -256,8 +256,7 @@ fn algorithms(check: &mut Checker<'_>, values: Option<&Vec<Spanned<String>>>) ->
         "SHA-512-256" => Some(Algorithm::Sha512_256),
         _ => None,
     };
-    let values: Vec<_> =
-        values.into_iter().flatten().filter_map(|value| check.text(value, expected, read)).collect();
+    let values: Vec<_> = values.into_iter().flatten().filter_map(|value| check.text(value, expected, read)).collect();
     if values.is_empty() { vec![Algorithm::Md5] } else { values }
 }
 

@@ -28,7 +28,10 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn bind(address: IpAddr, pair: Pair) -> io::Result<Self> {
-        Ok(Self { rtp: bind(SocketAddr::new(address, pair.rtp()))?, rtcp: bind(SocketAddr::new(address, pair.rtcp()))? })
+        Ok(Self {
+            rtp: bind(SocketAddr::new(address, pair.rtp()))?,
+            rtcp: bind(SocketAddr::new(address, pair.rtcp()))?,
+        })
     }
 }
 

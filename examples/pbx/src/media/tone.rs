@@ -50,7 +50,6 @@ impl Player {
         self.header.sequence = self.header.sequence.wrapping_add(1);
         self.header.timestamp = self.header.timestamp.wrapping_add(160);
     }
-
 }
 
 fn samples(law: Law) -> &'static [u8] {
@@ -69,7 +68,10 @@ fn samples(law: Law) -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
-    use rtp::{Packet, tone::{Detector, level}};
+    use rtp::{
+        Packet,
+        tone::{Detector, level},
+    };
 
     use super::*;
 

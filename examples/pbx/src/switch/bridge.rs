@@ -62,7 +62,12 @@ impl Switch {
             Event::BranchFailed { call, branch, status, .. } => {
                 if let Some(call) = self.bridged(call) {
                     let channel = call.branches.get(usize::from(branch)).map_or("", |branch| &branch.channel);
-                    tracing::debug!(call = call.id, channel, status = status.as_u16(), "a phone does not take the call");
+                    tracing::debug!(
+                        call = call.id,
+                        channel,
+                        status = status.as_u16(),
+                        "a phone does not take the call"
+                    );
                 }
             }
             Event::Ended { call, status, .. } => {

@@ -7,8 +7,7 @@ use rtp::{g711::Law, relay::Expected};
 use sip_core::sdp::{Capabilities, Codec, Direction, Media, Origin, RtpMap, Session, Stream};
 
 /// Codecs that pass between phones: what has 8,000 timestamps a second, so that the relay's jitter is right.
-const CODECS: [&[u8]; 9] =
-    [b"PCMU", b"PCMA", b"G722", b"GSM", b"iLBC", b"G729", b"telephone-event", b"CN", b"G726-32"];
+const CODECS: [&[u8]; 9] = [b"PCMU", b"PCMA", b"G722", b"GSM", b"iLBC", b"G729", b"telephone-event", b"CN", b"G726-32"];
 
 /// What leads around the relay, or needs keys or ports that it does not have.
 const REMOVED: [&str; 9] =
@@ -105,10 +104,8 @@ pub(super) fn relayed(mut session: Session, relay: SocketAddr) -> Option<Session
 
 /// What we speak ourselves.
 pub(super) fn capabilities(origin: Origin, address: SocketAddr) -> Capabilities {
-    let stream = Stream::audio(address.port())
-        .with_codec(Codec::pcmu())
-        .with_codec(Codec::pcma())
-        .with_telephone_event("0-16");
+    let stream =
+        Stream::audio(address.port()).with_codec(Codec::pcmu()).with_codec(Codec::pcma()).with_telephone_event("0-16");
     Capabilities::new(origin).with_address(address.ip()).with_stream(stream)
 }
 
@@ -137,7 +134,8 @@ fn is_known(map: &RtpMap) -> bool {
 
 /// Leaves out the formats that do not pass, and what is said of them.
 fn keep_known(media: &mut Media) {
-    let known: Vec<_> = formats(media).filter(|(_, map)| is_known(map)).map(|(payload, _)| payload.to_string()).collect();
+    let known: Vec<_> =
+        formats(media).filter(|(_, map)| is_known(map)).map(|(payload, _)| payload.to_string()).collect();
     media.formats.retain(|format| known.iter().any(|payload| payload.as_bytes() == format));
     media.attributes.retain(|attribute| {
         if !["rtpmap", "fmtp", "rtcp-fb"].iter().any(|name| attribute.name == *name) {
@@ -180,7 +178,9 @@ mod tests {
         let relay: SocketAddr = "192.0.2.1:20000".parse().unwrap();
         let session = relayed(offer(), relay).unwrap();
         let text = String::from_utf8(Voice::new(7).say(session, relay.ip()).to_vec()).unwrap();
-        for word in ["10.0.0.5", "alice", "candidate", "4000", "4002", "4007", "rtcp-mux", "opus", "useinbandfec", "BUNDLE"] {
+        for word in
+            ["10.0.0.5", "alice", "candidate", "4000", "4002", "4007", "rtcp-mux", "opus", "useinbandfec", "BUNDLE"]
+        {
             assert!(!text.contains(word), "{word} crossed:\n{text}");
         }
         for word in [
@@ -244,8 +244,11 @@ mod tests {
     #[test]
     fn the_tone_takes_the_payload_type_that_was_agreed() {
         assert_eq!(law(&offer()), Some((Law::Mu, 0)));
-        let dynamic: Session =
-            OFFER.replace("111 0 9 101", "96").replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 pcma/8000").parse().unwrap();
+        let dynamic: Session = OFFER
+            .replace("111 0 9 101", "96")
+            .replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 pcma/8000")
+            .parse()
+            .unwrap();
         assert_eq!(law(&dynamic), Some((Law::A, 96)));
     }
 }

@@ -11,10 +11,7 @@ use sip_core::{
 use sip_proxy::authenticator::{self, Authenticator, Cause, Challenges, Refusal, Role};
 use sip_transaction::Source;
 
-use crate::{
-    config::Config,
-    status::Table,
-};
+use crate::{config::Config, status::Table};
 
 /// What becomes of a request.
 #[derive(Debug)]
