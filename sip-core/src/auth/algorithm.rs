@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn session_forms_share_the_hash_of_their_base() {
         for algorithm in Algorithm::ALL {
-            assert_eq!(algorithm.base().is_session(), false);
+            assert!(!algorithm.base().is_session());
             assert_eq!(algorithm.base().output_len(), algorithm.output_len());
             assert_eq!(algorithm.is_session(), algorithm.as_str().ends_with("-sess"));
         }

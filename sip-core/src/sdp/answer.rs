@@ -279,8 +279,7 @@ mod tests {
         check_answer(&offer, &answer).unwrap();
         assert_eq!(Session::parse(&answer.to_bytes()).unwrap(), answer);
         let text = answer.to_string();
-        let streams = text.find("m=").map_or("", |at| &text[at..]);
-        Ok(streams.lines().map(str::to_owned).collect())
+        Ok(text.lines().skip_while(|line| !line.starts_with("m=")).map(str::to_owned).collect())
     }
 
     #[test]

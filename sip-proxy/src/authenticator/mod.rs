@@ -293,3 +293,6 @@ fn is_same_uri(hashed: &[u8], requested: &[u8]) -> bool {
         && one.host.equivalent(&other.host)
         && port(one) == port(other)
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,49 +127,50 @@ fn key(seed: &[u8; 32]) -> Hmac<Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn now() -> Instant {
-        crate::tests::epoch()
-    }
+    use crate::tests::epoch;
 
     #[test]
     fn a_nonce_is_ours_for_its_realm_and_key_only() {
-        let mut nonces = Nonces::new([1; 32], now());
-        let nonce = nonces.make(now(), b"a");
+        let now = epoch();
+        let mut nonces = Nonces::new([1; 32], now);
+        let nonce = nonces.make(now, b"a");
         assert_eq!(nonce.len(), 43);
-        assert!(nonces.check(now(), b"a", nonce.as_bytes()).is_some());
-        assert!(nonces.check(now(), b"b", nonce.as_bytes()).is_none());
-        assert!(Nonces::new([2; 32], now()).check(now(), b"a", nonce.as_bytes()).is_none());
-        assert!(Nonces::new([1; 32], now()).check(now(), b"a", nonce.as_bytes()).is_some());
+        assert!(nonces.check(now, b"a", nonce.as_bytes()).is_some());
+        assert!(nonces.check(now, b"b", nonce.as_bytes()).is_none());
+        assert!(Nonces::new([2; 32], now).check(now, b"a", nonce.as_bytes()).is_none());
+        assert!(Nonces::new([1; 32], now).check(now, b"a", nonce.as_bytes()).is_some());
     }
 
     #[test]
     fn a_nonce_with_any_other_byte_is_not_ours() {
-        let mut nonces = Nonces::new([1; 32], now());
-        let nonce = nonces.make(now(), b"a");
+        let now = epoch();
+        let mut nonces = Nonces::new([1; 32], now);
+        let nonce = nonces.make(now, b"a");
         for place in 0..nonce.len() {
             let mut forged = nonce.clone().into_bytes();
             forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
-            assert!(nonces.check(now(), b"a", &forged).is_none(), "{place}");
+            assert!(nonces.check(now, b"a", &forged).is_none(), "{place}");
         }
         for other in [&b""[..], b"x", b"=====", &nonce.as_bytes()[..42]] {
-            assert!(nonces.check(now(), b"a", other).is_none());
+            assert!(nonces.check(now, b"a", other).is_none());
         }
     }
 
     #[test]
     fn no_two_nonces_are_the_same() {
-        let mut nonces = Nonces::new([1; 32], now());
-        let made: std::collections::BTreeSet<_> = (0..1_000).map(|_| nonces.make(now(), b"a")).collect();
+        let now = epoch();
+        let mut nonces = Nonces::new([1; 32], now);
+        let made: std::collections::BTreeSet<_> = (0..1_000).map(|_| nonces.make(now, b"a")).collect();
         assert_eq!(made.len(), 1_000);
     }
 
     #[test]
     fn a_nonce_from_the_future_is_not_ours() {
-        let mut nonces = Nonces::new([1; 32], now());
-        let nonce = nonces.make(now() + Duration::from_secs(1), b"a");
-        assert!(nonces.check(now(), b"a", nonce.as_bytes()).is_none());
-        let stamp = nonces.check(now() + Duration::from_secs(3), b"a", nonce.as_bytes()).unwrap();
-        assert_eq!(nonces.age(now() + Duration::from_secs(3), &stamp), Some(Duration::from_secs(2)));
+        let now = epoch();
+        let mut nonces = Nonces::new([1; 32], now);
+        let nonce = nonces.make(now + Duration::from_secs(1), b"a");
+        assert!(nonces.check(now, b"a", nonce.as_bytes()).is_none());
+        let stamp = nonces.check(now + Duration::from_secs(3), b"a", nonce.as_bytes()).unwrap();
+        assert_eq!(nonces.age(now + Duration::from_secs(3), &stamp), Some(Duration::from_secs(2)));
     }
 }

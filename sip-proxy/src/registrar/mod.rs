@@ -227,7 +227,7 @@ impl Registrar {
         let mandatory = request.mandatory().map_err(|error| Failure::Status(error.status()))?;
         self.check_domain(request)?;
         self.check_extensions(request)?;
-        let address = self.check_authority(&mandatory.to.uri(), authority)?;
+        let address = self.check_authority(mandatory.to.uri(), authority)?;
 
         let contacts = contacts(request)?;
         if contacts.is_empty() {
@@ -380,3 +380,6 @@ fn is_same(binding: &Binding, contact: &NameAddr) -> bool {
     binding.contact.uri.equivalent(&contact.uri)
         || instance(contact).is_some_and(|new| instance(&binding.contact) == Some(new))
 }
+
+#[cfg(test)]
+mod tests;
