@@ -13,6 +13,9 @@ pub mod b2bua;
 pub mod location;
 pub mod registrar;
 
+/// The layers below, so that one dependency is enough.
+pub use {sip_core, sip_transaction};
+
 #[cfg(test)]
 mod tests {
     //! What the tests of several modules share.

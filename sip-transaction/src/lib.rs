@@ -26,4 +26,6 @@ pub use endpoint::{
     CancelError, ClientId, CloseReason, Counters, Ended, Endpoint, Event, Failure, Input, Output, Refused,
     RespondError, SendError, ServerId, Snapshot,
 };
+/// The messages that are sent and received here, so that one dependency is enough.
+pub use sip_core;
 pub use transport::{ConnectionId, ListenerConfig, ListenerId, Source, Target, Transport};
