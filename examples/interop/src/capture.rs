@@ -1,0 +1,72 @@
+//! A capture of the test's own packets on loopback, judged by tshark.
+
+use crate::folder::Folder;
+use crate::process::Process;
+use crate::wait::PATIENCE;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A running capture.
+#[derive(Debug)]
+pub struct Capture {
+    process: Process,
+    file: PathBuf,
+    sip: SocketAddr,
+}
+
+/// What tshark found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// SIP messages.
+    pub sip: usize,
+    /// RTP packets.
+    pub rtp: usize,
+}
+
+impl Capture {
+    /// Captures what goes to and from a SIP address and a range of media ports.
+    pub fn start(folder: &Folder, sip: SocketAddr, media: &RangeInclusive<u16>) -> Self {
+        let file = folder.file("capture.pcap");
+        let filter = format!("port {} or udp portrange {}-{}", sip.port(), media.start(), media.end());
+        let mut command = Command::new("tcpdump");
+        command.args(["-i", "lo", "--immediate-mode", "-U", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w"]).arg(&file).arg(filter);
+        let mut process = Process::start(&mut command, &folder.file("tcpdump.log"));
+        process.wait_for_output("listening on", PATIENCE);
+        Self { process, file, sip }
+    }
+
+    /// Ends the capture; nothing in it may be malformed or an expert error of SIP, SDP, RTP or RTCP.
+    ///
+    /// # Panics
+    ///
+    /// When something is.
+    pub fn finish(mut self) -> Verdict {
+        self.process.signal("INT");
+        self.process.wait(PATIENCE);
+        // 8388608 is the severity "error".
+        let wrong = self.dissect(
+            "_ws.malformed || (_ws.expert.severity == 8388608 && (sip || sdp || rtp || rtcp))",
+            &["frame.number", "_ws.col.Protocol", "_ws.expert.message", "_ws.col.Info"],
+        );
+        assert!(wrong.is_empty(), "tshark objects to:\n{wrong}");
+        let count = |filter| self.dissect(filter, &["frame.number"]).lines().count();
+        Verdict { sip: count("sip"), rtp: count("rtp") }
+    }
+
+    fn dissect(&self, filter: &str, fields: &[&str]) -> String {
+        let port = self.sip.port();
+        let mut command = Command::new("tshark");
+        command.args(["-n", "-r"]).arg(&self.file);
+        command.args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")]);
+        command.args(["-Y", filter, "-T", "fields"]);
+        fields.iter().for_each(|field| {
+            command.args(["-e", field]);
+        });
+        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("tshark is not installed: {error}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tshark fails: {errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}

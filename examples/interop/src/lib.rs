@@ -1,0 +1,20 @@
+//! What the tests against real programs share: the PBX as a process, phones, call generators, captures, and ears.
+//!
+//! A program that is not installed fails the test that needs it; nothing is skipped. Everything is awaited with a deadline;
+//! nothing sleeps in the hope that it was long enough.
+
+pub mod audio;
+pub mod baresip;
+pub mod capture;
+pub mod couple;
+pub mod folder;
+pub mod http;
+pub mod linphone;
+pub mod media;
+pub mod pbx;
+pub mod phone;
+pub mod ports;
+pub mod process;
+pub mod records;
+pub mod sipp;
+pub mod wait;
