@@ -93,8 +93,7 @@ impl Audio {
     ///
     /// When it is nowhere.
     pub fn level_of(&self, hertz: f64) -> f64 {
-        let mut levels: Vec<f64> =
-            self.windows().filter(|window| self.is_tone(window, hertz)).map(level).collect();
+        let mut levels: Vec<f64> = self.windows().filter(|window| self.is_tone(window, hertz)).map(level).collect();
         assert!(!levels.is_empty(), "no {hertz} Hz in {self}");
         levels.sort_by(f64::total_cmp);
         levels[levels.len() / 2]
@@ -103,7 +102,9 @@ impl Audio {
     /// The loudest frequency of the loudest second, to half a hertz.
     pub fn frequency(&self) -> f64 {
         let second = self.rate as usize;
-        let Some(loudest) = self.samples.chunks(second).max_by(|a, b| level(a).total_cmp(&level(b))) else { return 0.0 };
+        let Some(loudest) = self.samples.chunks(second).max_by(|a, b| level(a).total_cmp(&level(b))) else {
+            return 0.0;
+        };
         let strongest = |from: f64, to: f64, step: f64| {
             let steps = ((to - from) / step) as u32;
             let candidates = (0..=steps).map(|index| from + f64::from(index) * step);
@@ -127,7 +128,13 @@ impl Audio {
 impl std::fmt::Display for Audio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let seconds = self.samples.len() as f64 / f64::from(self.rate);
-        write!(f, "{seconds:.1} s at {} Hz, loudest {:.1} Hz, {:.1} dBm0", self.rate, self.frequency(), level(&self.samples))
+        write!(
+            f,
+            "{seconds:.1} s at {} Hz, loudest {:.1} Hz, {:.1} dBm0",
+            self.rate,
+            self.frequency(),
+            level(&self.samples)
+        )
     }
 }
 

@@ -31,7 +31,10 @@ impl Capture {
         let file = folder.file("capture.pcap");
         let filter = format!("port {} or udp portrange {}-{}", sip.port(), media.start(), media.end());
         let mut command = Command::new("tcpdump");
-        command.args(["-i", "lo", "--immediate-mode", "-U", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w"]).arg(&file).arg(filter);
+        command
+            .args(["-i", "lo", "--immediate-mode", "-U", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w"])
+            .arg(&file)
+            .arg(filter);
         let mut process = Process::start(&mut command, &folder.file("tcpdump.log"));
         process.wait_for_output("listening on", PATIENCE);
         Self { process, file, sip }
@@ -64,7 +67,8 @@ impl Capture {
         fields.iter().for_each(|field| {
             command.args(["-e", field]);
         });
-        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("tshark is not installed: {error}"));
+        let output =
+            command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("tshark is not installed: {error}"));
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tshark fails: {errors}");
         String::from_utf8_lossy(&output.stdout).into_owned()

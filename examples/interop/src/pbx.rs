@@ -75,7 +75,10 @@ impl Pbx {
         let answer = http::get(self.http, "/metrics").expect("/metrics");
         assert_eq!(answer.status, 200);
         let lines = answer.body.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| line.rsplit_once(' ')).filter_map(|(k, v)| Some((k.to_owned(), v.parse().ok()?))).collect()
+        lines
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter_map(|(k, v)| Some((k.to_owned(), v.parse().ok()?)))
+            .collect()
     }
 
     /// One metric; 0 when it is not there.
@@ -86,7 +89,11 @@ impl Pbx {
     /// The sum of a metric over all its labels.
     pub fn sum(&self, name: &str) -> f64 {
         let labelled = format!("{name}{{");
-        self.metrics().iter().filter(|(key, _)| *key == name || key.starts_with(&labelled)).map(|(_, value)| value).sum()
+        self.metrics()
+            .iter()
+            .filter(|(key, _)| *key == name || key.starts_with(&labelled))
+            .map(|(_, value)| value)
+            .sum()
     }
 
     /// Waits until somebody has so many phones registered.
@@ -166,7 +173,9 @@ impl Pbx {
 
 fn configuration(sip: SocketAddr, http: SocketAddr, ports: &Ports, folder: &Folder, more: &str) -> String {
     let accounts: String = (1..=9)
-        .map(|number| format!("[[account]]\nname = \"100{number}\"\nsecret = \"1234\"\ncaller_id = \"Phone {number}\"\n"))
+        .map(|number| {
+            format!("[[account]]\nname = \"100{number}\"\nsecret = \"1234\"\ncaller_id = \"Phone {number}\"\n")
+        })
         .collect();
     let media = ports.media();
     let (first, last) = (media.start(), media.end());

@@ -57,7 +57,9 @@ impl Message {
     }
 
     fn branch(&self) -> &str {
-        self.header("Via").and_then(|via| via.split_once("branch=")).map_or("", |(_, rest)| rest.split([';', ',']).next().unwrap_or(""))
+        self.header("Via")
+            .and_then(|via| via.split_once("branch="))
+            .map_or("", |(_, rest)| rest.split([';', ',']).next().unwrap_or(""))
     }
 
     fn cseq(&self) -> &str {
@@ -188,7 +190,9 @@ impl Phone {
     pub fn progress(&mut self, call: &Call) -> Message {
         let cseq = format!("{} INVITE", call.sequence);
         self.wait("a response to INVITE", PATIENCE * 2, |message| {
-            message.status().is_some_and(|status| status > 100) && message.call_id() == call.id && message.cseq() == cseq
+            message.status().is_some_and(|status| status > 100)
+                && message.call_id() == call.id
+                && message.cseq() == cseq
         })
     }
 
@@ -362,7 +366,8 @@ impl Phone {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             self.send(&text);
-            let wanted = |message: &Message| message.status().is_some() && message.call_id() == id && message.cseq() == cseq;
+            let wanted =
+                |message: &Message| message.status().is_some() && message.call_id() == id && message.cseq() == cseq;
             if let Some(response) = self.wait_for(Duration::from_secs(2), wanted) {
                 let provisional = response.status() == Some(100);
                 if !provisional {

@@ -18,7 +18,8 @@ fn spray(from: &str, ports: std::ops::RangeInclusive<u16>, stop: &Arc<AtomicBool
     std::thread::spawn(move || {
         let (mut sent, mut got, mut bytes) = (0, 0, [0; 2_048]);
         for sequence in 0u16.. {
-            let header = Header { ssrc: 0x6666_6666, sequence, timestamp: u32::from(sequence) * 160, ..Default::default() };
+            let header =
+                Header { ssrc: 0x6666_6666, sequence, timestamp: u32::from(sequence) * 160, ..Default::default() };
             let mut packet = Vec::new();
             header.encode_packet(&[0x55; 160], 0, &mut packet);
             for port in ports.clone() {

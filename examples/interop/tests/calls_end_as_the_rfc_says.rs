@@ -11,8 +11,16 @@ const CALLS: u32 = 20;
 fn caller(scenario: &str, service: &str, user: &str, secret: &str) {
     let pbx = Pbx::start(scenario);
     let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
-    let setup =
-        Setup { scenario, local: pbx.ports.address(), server: pbx.sip, service, user, secret, calls: CALLS, ..Setup::default() };
+    let setup = Setup {
+        scenario,
+        local: pbx.ports.address(),
+        server: pbx.sip,
+        service,
+        user,
+        secret,
+        calls: CALLS,
+        ..Setup::default()
+    };
     sipp::run(&pbx.folder, &setup);
     pbx.wait_for_empty_tables();
     assert!(capture.finish().sip >= 6 * CALLS as usize);

@@ -73,7 +73,11 @@ fn every_call_of_a_run_is_found_with_its_times_and_disposition() {
     let rang = of("1002", "ANSWERED");
     assert!(rang.duration >= 1 && rang.billsec < rang.duration, "{rang:?}");
     assert!(seconds(&rang.answer) > seconds(&rang.start), "{rang:?}");
-    for unanswered in [of("1002", "BUSY"), of("1002", "NO ANSWER"), records.iter().find(|it| it.dst == "1004").cloned().expect("1004")] {
+    for unanswered in [
+        of("1002", "BUSY"),
+        of("1002", "NO ANSWER"),
+        records.iter().find(|it| it.dst == "1004").cloned().expect("1004"),
+    ] {
         assert_eq!((unanswered.billsec, unanswered.answer.as_str()), (0, ""), "{unanswered:?}");
         assert_ne!(unanswered.disposition, "ANSWERED");
     }

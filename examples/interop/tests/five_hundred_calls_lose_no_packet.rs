@@ -18,7 +18,8 @@ fn no_packet_is_lost() {
     let mut couple = Couple::new(&pbx);
     let (mut lines, mut calls) = (Vec::new(), (0..calls()).map(|_| None).collect::<Vec<_>>());
     for slot in &mut calls {
-        let (mut of_alice, mut of_bob) = (Line::new(anywhere(), 440.0).counting(), Line::new(anywhere(), 620.0).counting());
+        let (mut of_alice, mut of_bob) =
+            (Line::new(anywhere(), 440.0).counting(), Line::new(anywhere(), 620.0).counting());
         *slot = Some(couple.call(&mut of_alice, &mut of_bob));
         lines.extend([of_alice, of_bob]);
     }

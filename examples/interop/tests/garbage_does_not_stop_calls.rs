@@ -42,8 +42,13 @@ fn templates(server: SocketAddr) -> Vec<Vec<u8>> {
         request("BYE", "", ""),
         request("CANCEL", "", ""),
         request("ACK", "", ""),
-        request("OPTIONS", "Authorization: Digest username=\"1001\", realm=\"tandem\", nonce=\"x\", uri=\"sip:x\", response=\"y\", nc=0\r\n", ""),
-        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n".to_vec(),
+        request(
+            "OPTIONS",
+            "Authorization: Digest username=\"1001\", realm=\"tandem\", nonce=\"x\", uri=\"sip:x\", response=\"y\", nc=0\r\n",
+            "",
+        ),
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n"
+            .to_vec(),
     ]
 }
 
@@ -84,9 +89,10 @@ fn flood(server: SocketAddr) {
 fn hostile_streams(server: SocketAddr) -> usize {
     let long_line = [b"OPTIONS sip:x SIP/2.0\r\nX: ".to_vec(), vec![b'a'; 64 * 1024]].concat();
     let many_lines = [b"OPTIONS sip:x SIP/2.0\r\n".to_vec(), b"X: y\r\n".repeat(20_000)].concat();
-    let short_body = b"INVITE sip:600@x SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n\
+    let short_body =
+        b"INVITE sip:600@x SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n\
         Call-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 500\r\n\r\nshort"
-        .to_vec();
+            .to_vec();
     let no_length = b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\n\r\n".to_vec();
     let huge_length = b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 18446744073709551615\r\n\r\n".to_vec();
     let mut closed = 0;

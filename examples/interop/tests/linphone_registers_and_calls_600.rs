@@ -19,7 +19,9 @@ fn linphone_registers_and_hears_itself() {
     });
     assert_eq!(pbx.status()["calls"].as_array().map(Vec::len), Some(1));
     phone.command("terminate");
-    until("the end of the call", PATIENCE, || (pbx.status()["calls"].as_array().map(Vec::len) == Some(0)).then_some(()));
+    until("the end of the call", PATIENCE, || {
+        (pbx.status()["calls"].as_array().map(Vec::len) == Some(0)).then_some(())
+    });
     let heard = phone.heard();
     assert!((heard.frequency() - 540.0).abs() < 1.0, "{heard}");
     phone.quit();

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 fn calls(couple: &mut Couple, count: usize) -> (Vec<Talking>, Vec<Line>) {
     let (mut calls, mut lines) = (Vec::new(), Vec::new());
     for _ in 0..count {
-        let (mut of_alice, mut of_bob) = (Line::new(anywhere(), 440.0).counting(), Line::new(anywhere(), 620.0).counting());
+        let (mut of_alice, mut of_bob) =
+            (Line::new(anywhere(), 440.0).counting(), Line::new(anywhere(), 620.0).counting());
         calls.push(couple.call(&mut of_alice, &mut of_bob));
         lines.extend([of_alice, of_bob]);
     }

@@ -16,7 +16,12 @@ fn browse(pbx: &Pbx, arguments: &[&str]) -> String {
         .expect("chromium is not installed");
     let output = Command::new("timeout")
         .args(["60", name, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+        ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(["--window-size=1280,1000", "--timeout=4000", "--virtual-time-budget=4000"])
         .args(arguments)
@@ -38,13 +43,15 @@ fn the_page_shows_phones_and_calls_and_takes_them_away_again() {
         let page = browse(&pbx, &["--dump-dom"]);
         (page.contains("1002") && page.contains("PCMU")).then_some(page)
     });
-    let table = page.split_once("id=\"calls\"").and_then(|(_, rest)| rest.split_once("</table>")).map_or("", |(it, _)| it);
+    let table =
+        page.split_once("id=\"calls\"").and_then(|(_, rest)| rest.split_once("</table>")).map_or("", |(it, _)| it);
     for word in ["1001", "1002", "PCMU"] {
         assert!(table.contains(word), "no {word} in {table}");
     }
     assert!(page.contains(&couple.bob.address.to_string()), "the registered phone's address is shown");
 
-    let shot: PathBuf = std::env::var_os("TANDEM_SCREENSHOT").map_or_else(|| pbx.folder.file("page.png"), PathBuf::from);
+    let shot: PathBuf =
+        std::env::var_os("TANDEM_SCREENSHOT").map_or_else(|| pbx.folder.file("page.png"), PathBuf::from);
     browse(&pbx, &[&format!("--screenshot={}", shot.display())]);
     let image = std::fs::read(&shot).expect("a screenshot");
     assert!(image.starts_with(b"\x89PNG") && image.len() > 10_000, "{} bytes", image.len());

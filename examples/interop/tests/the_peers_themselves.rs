@@ -13,8 +13,12 @@ use std::time::Duration;
 fn baresip_and_our_phone_hear_each_other() {
     let (ports, folder) = (Ports::claim(), Folder::new("peers"));
     let address = ports.address();
-    let mut alice =
-        Baresip::start_at(&ports, &folder, address, &Setup { user: "1001", transport: "udp", tone: 440.0, answers: false });
+    let mut alice = Baresip::start_at(
+        &ports,
+        &folder,
+        address,
+        &Setup { user: "1001", transport: "udp", tone: 440.0, answers: false },
+    );
     let capture = Capture::start(&folder, alice.address, &ports.phone_media(1));
     let mut bob = Phone::new(address, alice.address, "1002", "1234");
     let register = bob.wait("a REGISTER", interop::wait::PATIENCE, |message| message.method() == Some("REGISTER"));
@@ -43,10 +47,10 @@ fn a_malformed_packet_in_a_capture_is_found() {
     let capture = Capture::start(&folder, sip, &ports.phone_media(1));
     let _listener = std::net::UdpSocket::bind(sip).expect("a socket");
     let socket = std::net::UdpSocket::bind(from).expect("a socket");
-    // More body announced than there is.
+    // A length that is no number, and headers that do not end.
     let broken = format!(
         "OPTIONS sip:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKx\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n\
-         Call-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Type: application/sdp\r\nContent-Length: 500\r\n\r\nv=0\r\n"
+         Call-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: many\r\nSubject: no end"
     );
     socket.send_to(broken.as_bytes(), sip).expect("sent");
     std::thread::sleep(Duration::from_millis(500));

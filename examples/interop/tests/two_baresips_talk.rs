@@ -29,7 +29,8 @@ fn held(pbx: &Pbx, held: bool) {
 fn talk(caller_transport: &str, callee_transport: &str) {
     let pbx = Pbx::start(&format!("two-{caller_transport}"));
     let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
-    let mut alice = Baresip::start(&pbx, &Setup { user: "1001", transport: caller_transport, tone: ALICE, answers: false });
+    let mut alice =
+        Baresip::start(&pbx, &Setup { user: "1001", transport: caller_transport, tone: ALICE, answers: false });
     let mut bob = Baresip::start(&pbx, &Setup { user: "1002", transport: callee_transport, tone: BOB, answers: true });
     alice.dial("1002", pbx.sip);
     alice.wait_for("CALL_ESTABLISHED");
