@@ -141,6 +141,8 @@ impl Phone {
                     Cause::Rejected(_) => "rejected",
                     Cause::NotAcknowledged => "not acknowledged",
                     Cause::Timeout => "timeout",
+                    Cause::Gone => "gone",
+                    Cause::Protocol => "protocol",
                     _ => "other",
                 };
                 *self.causes.entry(name).or_default() += 1;

@@ -60,23 +60,26 @@ fn the_callee_ends_a_call_with_bye_to_the_callers_contact() {
     assert_eq!(bye.header("Call-ID"), call.call_id);
     assert_eq!(bye.header("Reason"), "Q.850;cause=16");
     assert!(bye.header("To").contains("tag=peer"));
-    scene.no_event();
+    assert_eq!(cause(scene.event()), Cause::Hangup);
+    assert_eq!(scene.agent.hangup(scene.now, session, &[]), Err(SessionError::Unknown));
     let ok = Response::to(bye.request(), status(200)).build();
     scene.receive(String::from_utf8(ok.to_bytes().to_vec()).unwrap());
-    assert_eq!(cause(scene.event()), Cause::Hangup);
+    scene.no_event();
     scene.assert_idle();
 }
 
 #[test]
-fn a_bye_that_nobody_answers_still_ends_the_call() {
+fn a_bye_that_nobody_answers_ends_the_call_at_once_and_lingers_for_32_seconds() {
     let mut scene = Scene::new();
     let (_, session) = scene.established_from_peer();
     scene.agent.hangup(scene.now, session, &[]).unwrap();
+    assert_eq!(cause(scene.event()), Cause::Hangup);
     scene.wait(Duration::from_secs(31));
     assert!(scene.sent.len() > 5, "BYE is sent again");
-    scene.no_event();
+    assert_eq!(scene.agent.snapshot().lingering, 1);
     scene.wait(Duration::from_secs(2));
-    assert_eq!(cause(scene.event()), Cause::Hangup);
+    assert_eq!(scene.agent.snapshot().lingering, 0);
+    scene.no_event();
     scene.assert_idle();
 }
 

@@ -231,9 +231,6 @@ impl Agent {
         let Some(session) = self.sessions.get_mut(id.0) else { return };
         let reason = session.reason.take();
         let unanswered: Vec<Served> = session.offer.take().into_iter().chain(session.waiting.drain(..)).collect();
-        for dialog in &session.dialogs {
-            self.dialogs.remove(dialog.id());
-        }
         if let Some(key) = session.merging.take() {
             self.merging.remove(&key);
         }
@@ -254,11 +251,15 @@ impl Agent {
         self.reap(id);
     }
 
-    /// Forgets a session that is over and waits for nothing.
+    /// Forgets a session that is over and waits for nothing. Until then its dialog is known: a BYE that crosses ours is
+    /// answered.
     pub(super) fn reap(&mut self, id: SessionId) {
         if self.sessions.get(id.0).is_some_and(|session| session.call.is_ended() && session.open == 0)
-            && self.sessions.remove(id.0).is_some()
+            && let Some(session) = self.sessions.remove(id.0)
         {
+            for dialog in &session.dialogs {
+                self.dialogs.remove(dialog.id());
+            }
             self.lingering = self.lingering.saturating_sub(1);
         }
     }

@@ -187,14 +187,15 @@ impl Agent {
     }
 
     /// Ends a session as its state asks: CANCEL, BYE, or 487. Headers (such as Reason) go into the BYE or the 487.
-    /// [`Event::Ended`](super::Event::Ended) follows when the peer has answered, or does not.
+    /// [`Event::Ended`](super::Event::Ended) follows: at once with a BYE or 487, and after a CANCEL when the peer has
+    /// answered the INVITE, or does not.
     ///
     /// # Errors
     /// When there is no such session. To hang up twice is harmless.
     pub fn hangup(&mut self, now: Instant, id: SessionId, headers: &[(HeaderName, Bytes)]) -> Result<(), SessionError> {
         let now = self.clamp(now);
         let session = self.sessions.get_mut(id.0).ok_or(SessionError::Unknown)?;
-        if session.call.is_ended() {
+        if session.call.is_over() {
             return Err(SessionError::Unknown);
         }
         session.parting = headers.to_vec();

@@ -39,6 +39,11 @@ impl Agent {
             self.refuse(now, id, &request, StatusCode::SERVER_INTERNAL_ERROR, &[]);
             return;
         }
+        let over = self.sessions.get(session.0).is_none_or(|session| session.call.is_over());
+        if over && *request.method() != Method::Bye {
+            self.refuse(now, id, &request, StatusCode::CALL_DOES_NOT_EXIST, &[]);
+            return;
+        }
         if let Some(unsupported) = self.unsupported(&request) {
             let headers = [(HeaderName::UNSUPPORTED, unsupported)];
             self.refuse(now, id, &request, StatusCode::BAD_EXTENSION, &headers);

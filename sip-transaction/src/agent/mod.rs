@@ -239,7 +239,7 @@ impl Agent {
     /// Whether a session is alive.
     #[must_use]
     pub fn is_alive(&self, session: SessionId) -> bool {
-        self.sessions.get(session.0).is_some_and(|session| !session.call.is_ended())
+        self.sessions.get(session.0).is_some_and(|session| !session.call.is_over())
     }
 
     /// The confirmed dialog of a session, once there is one.

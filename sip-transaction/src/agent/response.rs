@@ -36,10 +36,8 @@ impl Agent {
             (Purpose::Offer(kind), Some(session)) if last => {
                 self.on_offer_response(now, id, session, kind, response, &source);
             }
-            (Purpose::Bye, Some(session)) if last => {
-                if !self.retry_with_credentials(now, id, &response) {
-                    self.on_call(now, session, CallEvent::ByeDone);
-                }
+            (Purpose::Bye, Some(session)) if last && !self.retry_with_credentials(now, id, &response) => {
+                self.on_call(now, session, CallEvent::ByeDone);
             }
             (Purpose::Inside, Some(session)) if last => self.on_inside_response(now, id, session, response),
             // Provisional responses inside a dialog, and the answer to the BYE of a surplus branch.
@@ -192,7 +190,7 @@ impl Agent {
         let current = self.is_current(session, id);
         let Some(client) = self.clients.get(&id) else { return };
         match self.sessions.get_mut(session.0) {
-            Some(entry) if current && entry.confirmed().is_none() && !entry.call.is_ended() => {
+            Some(entry) if current && entry.confirmed().is_none() && !entry.call.is_over() => {
                 let early = entry.dialogs.iter().position(|dialog| dialog.id().remote_tag() == tag);
                 let dialog = match early {
                     Some(place) => {
@@ -272,7 +270,7 @@ impl Agent {
             return;
         }
         let Some(entry) = self.sessions.get_mut(session.0) else { return };
-        if entry.call.is_ended() || !entry.own.as_ref().is_some_and(|own| own.client == Some(id)) {
+        if entry.call.is_over() || entry.own.as_ref().is_none_or(|own| own.client != Some(id)) {
             return;
         }
         if self.retry_with_credentials(now, id, &response) {
@@ -308,7 +306,7 @@ impl Agent {
             return;
         }
         let Some(entry) = self.sessions.get_mut(session.0) else { return };
-        let alive = !entry.call.is_ended();
+        let alive = !entry.call.is_over();
         let ours = alive && entry.own.as_ref().is_some_and(|own| own.client == Some(id));
         let sdp = Body::sdp(response.headers(), response.body());
         let owing = ours && sdp.is_some() && entry.own.as_ref().is_some_and(|own| own.body.is_none());

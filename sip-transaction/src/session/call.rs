@@ -17,6 +17,8 @@
 //!   both: Established ──BYE came──▶ Ended
 //!         Established ──hang up: BYE──▶ Closing ──BYE answered, timed out, or crossed──▶ Ended
 //! ```
+//!
+//! For the application a call is over when its BYE is sent (RFC 3261 §15.1.1); Closing only waits for the answer.
 
 use sip_core::StatusCode;
 
@@ -79,7 +81,7 @@ enum State {
     Owing,
     // both
     Established,
-    Closing(Cause),
+    Closing,
     Ended,
 }
 
@@ -111,14 +113,19 @@ impl Call {
         matches!(self.state, State::Established | State::Accepted)
     }
 
-    /// Whether the call is over.
+    /// Whether the call is over, but perhaps for the answer to its BYE.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Closing | State::Ended)
+    }
+
+    /// Whether the call is over and waits for nothing.
     pub(crate) fn is_ended(&self) -> bool {
         self.state == State::Ended
     }
 
     /// Whether the dialog still takes requests of the peer as those of a living call.
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing(_) | State::Leaving | State::Ended)
+        matches!(self.state, State::Closing | State::Leaving | State::Ended)
     }
 
     pub(crate) fn on_event(&mut self, event: Event, actions: &mut Actions) {
@@ -166,14 +173,9 @@ impl Call {
             // UAS, a 2xx sent. BYE must wait for the ACK (RFC 3261 §15).
             (S::Accepted, E::Acknowledged) => S::Established,
             (S::Accepted, E::Hangup | E::Lost) => S::Leaving,
-            (S::Leaving, E::Acknowledged) => {
-                actions.push(Action::SendBye);
-                S::Closing(Cause::Hangup)
-            }
-            (S::Accepted | S::Leaving | S::Established, E::Timer(Timer::Acknowledge)) => {
-                actions.push(Action::SendBye);
-                S::Closing(if self.state == S::Leaving { Cause::Hangup } else { Cause::NotAcknowledged })
-            }
+            (S::Leaving, E::Acknowledged) => leave(Cause::Hangup, actions),
+            (S::Leaving, E::Timer(Timer::Acknowledge)) => leave(Cause::Hangup, actions),
+            (S::Accepted | S::Established, E::Timer(Timer::Acknowledge)) => leave(Cause::NotAcknowledged, actions),
             (S::Accepted | S::Leaving, E::Bye) => end(Cause::Bye, actions),
             (S::Accepted | S::Leaving, E::Gone) => end(Cause::Gone, actions),
 
@@ -221,19 +223,13 @@ impl Call {
 
             // Both.
             (S::Established, E::Bye) => end(Cause::Bye, actions),
-            (S::Established, E::Hangup) => {
-                actions.push(Action::SendBye);
-                S::Closing(Cause::Hangup)
-            }
+            (S::Established, E::Hangup) => leave(Cause::Hangup, actions),
             (S::Established, E::Gone) => end(Cause::Gone, actions),
-            (S::Established, E::Lost) => {
-                actions.push(Action::SendBye);
-                S::Closing(Cause::Timeout)
-            }
+            (S::Established, E::Lost) => leave(Cause::Timeout, actions),
             // The answer to a re-INVITE's offer was owed and never came.
             (S::Established, E::Timer(Timer::Owed)) => close(Cause::Protocol, actions),
             // BYE crossing BYE: both are answered, the call is over (RFC 5407 §3.2.3).
-            (S::Closing(cause), E::Bye | E::ByeDone) => end(cause, actions),
+            (S::Closing, E::Bye | E::ByeDone) => S::Ended,
 
             // Late timers, retransmissions and events of the other role change nothing.
             (state, _) => state,
@@ -257,8 +253,13 @@ fn close(cause: Cause, actions: &mut Actions) -> State {
     actions.push(Action::Stop(Timer::Owed));
     actions.push(Action::Stop(Timer::Cancel));
     actions.push(Action::SendAck);
+    leave(cause, actions)
+}
+
+fn leave(cause: Cause, actions: &mut Actions) -> State {
     actions.push(Action::SendBye);
-    State::Closing(cause)
+    actions.push(Action::End(cause));
+    State::Closing
 }
 
 #[cfg(test)]
@@ -308,8 +309,9 @@ mod tests {
     #[test]
     fn a_uas_that_hangs_up_before_the_ack_sends_bye_only_after_it() {
         assert_eq!(server(&[Event::Accept, Event::Hangup]), []);
-        assert_eq!(server(&[Event::Accept, Event::Hangup, Event::Acknowledged]), [Action::SendBye]);
-        assert_eq!(server(&[Event::Accept, Event::Hangup, Event::Timer(Timer::Acknowledge)]), [Action::SendBye]);
+        let over = [Action::SendBye, Action::End(Cause::Hangup)];
+        assert_eq!(server(&[Event::Accept, Event::Hangup, Event::Acknowledged]), over);
+        assert_eq!(server(&[Event::Accept, Event::Hangup, Event::Timer(Timer::Acknowledge)]), over);
     }
 
     #[test]
@@ -341,7 +343,7 @@ mod tests {
         );
         assert_eq!(
             client(&[Event::Hangup, Event::Success { owing: true }]),
-            [Action::SendAck, Action::SendBye],
+            [Action::SendAck, Action::SendBye, Action::End(Cause::Cancelled)],
             "and without a CANCEL when none was sent"
         );
     }
@@ -360,7 +362,7 @@ mod tests {
         assert_eq!(client(&[Event::Success { owing: true }, Event::Answered]), [Action::SendAck]);
         assert_eq!(
             client(&[Event::Success { owing: true }, Event::Timer(Timer::Owed)]),
-            [Action::SendAck, Action::SendBye]
+            [Action::SendAck, Action::SendBye, Action::End(Cause::Protocol)]
         );
     }
 
