@@ -26,6 +26,8 @@ pub(crate) const TEXT: u16 = 1 << 6;
 pub(crate) const SPACE: u16 = 1 << 7;
 /// Bytes of a Call-ID: `word` of RFC 3261 §25.1 and `@`.
 pub(crate) const WORD: u16 = 1 << 8;
+/// Bytes of one label of a host name.
+pub(crate) const LABEL: u16 = 1 << 10;
 /// What stands between and within URI parameters: `;` and `=`.
 pub(crate) const PARAM_MARK: u16 = 1 << 9;
 
@@ -73,6 +75,9 @@ const fn classes() -> [u16; 256] {
         }
         if byte >= 0x20 && byte != 0x7F || byte == b'\t' {
             class |= TEXT;
+        }
+        if alphanumeric || has(b"-_", byte) {
+            class |= LABEL;
         }
         if has(b";=", byte) {
             class |= PARAM_MARK;
@@ -132,11 +137,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// A cursor over a part of the same bytes; offsets stay those of the whole.
+    #[inline]
     pub(crate) fn sub(&self, start: usize, end: usize) -> Self {
         let end = end.min(self.end);
         Self { source: self.source, at: start.min(end), end }
     }
 
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.source.get(self.at..self.end).unwrap_or_default()
     }
@@ -149,38 +156,46 @@ impl<'a> Cursor<'a> {
         self.end
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.end
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest().first().copied()
     }
 
     /// Goes forward by `count` bytes, at most to the end.
+    #[inline]
     pub(crate) fn advance(&mut self, count: usize) {
         self.at = self.at.saturating_add(count).min(self.end);
     }
 
     /// The bytes from `start` to `end`, sharing memory; nothing when the range is not within the value.
+    #[inline]
     pub(crate) fn slice(&self, start: usize, end: usize) -> Bytes {
         if start < end && end <= self.source.len() { self.source.slice(start..end) } else { Bytes::new() }
     }
 
     /// The bytes from `start` to here.
+    #[inline]
     pub(crate) fn since(&self, start: usize) -> Bytes {
         self.slice(start, self.at)
     }
 
+    #[inline]
     pub(crate) fn raw(&self, start: usize, end: usize) -> &'a [u8] {
         self.source.get(start..end).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn skip_space(&mut self) {
         self.take(SPACE);
     }
 
     /// Goes over `byte` if it is next.
+    #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -190,8 +205,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes over `byte` and the white space around it, or stays where it is.
+    #[inline]
     pub(crate) fn separator(&mut self, byte: u8) -> bool {
         let start = self.at;
+        if self.eat(byte) {
+            self.skip_space();
+            return true;
+        }
         self.skip_space();
         if self.eat(byte) {
             self.skip_space();
@@ -202,6 +222,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The bytes of a class that follow, perhaps none.
+    #[inline]
     pub(crate) fn take(&mut self, mask: u16) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().position(|&byte| !is(byte, mask)).unwrap_or(rest.len());
@@ -210,6 +231,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The bytes of a class that follow, at least one.
+    #[inline]
     pub(crate) fn some(&mut self, mask: u16) -> Scan<Bytes> {
         let start = self.at;
         if self.take(mask).is_empty() {
@@ -281,6 +303,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
+    #[inline]
     pub(crate) fn number(&mut self) -> Scan<u64> {
         let start = self.at;
         let mut value: u64 = 0;
@@ -301,6 +324,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Only white space may be left.
+    #[inline]
     pub(crate) fn finish(&mut self) -> Scan<()> {
         self.skip_space();
         if self.is_empty() { Ok(()) } else { Err(self.wrong()) }

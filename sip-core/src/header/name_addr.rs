@@ -53,6 +53,7 @@ impl NameAddr {
 
     /// `(name-addr / addr-spec) *(SEMI param)`: in the form without `<>` everything from the first `;` on belongs to
     /// the header, and `?` or `,` may not stand in the URI (RFC 3261 §20).
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
         cursor.skip_space();
         let start = cursor.offset();
@@ -77,6 +78,7 @@ impl NameAddr {
     }
 
     /// `name-addr *(SEMI param)`, where `<>` must be written.
+    #[inline]
     pub(crate) fn scan_bracketed(cursor: &mut Cursor<'_>) -> Scan<Self> {
         cursor.skip_space();
         let start = cursor.offset();
@@ -126,6 +128,7 @@ impl NameAddr {
 }
 
 /// Reads `<URI>`.
+#[inline]
 pub(crate) fn scan_brackets(cursor: &mut Cursor<'_>) -> Scan<Uri> {
     if !cursor.eat(b'<') {
         return Err(cursor.wrong());

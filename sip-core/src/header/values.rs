@@ -43,6 +43,10 @@ impl Iterator for Values {
 
 /// Where the first comma is that ends a value, or the length of it all.
 pub(crate) fn value_length(line: &[u8]) -> usize {
+    // Most lines have one value.
+    if memchr::memchr(b',', line).is_none() {
+        return line.len();
+    }
     outside(line).find(|(_, byte)| *byte == b',').map_or(line.len(), |(offset, _)| offset)
 }
 

@@ -83,7 +83,15 @@ impl Headers {
     /// When the first value is not what its type's grammar allows; the offset is that in the message, unless
     /// the line is folded.
     pub fn typed<H: TypedHeader>(&self) -> Result<Option<H>, ParseError> {
-        self.all().next().transpose()
+        // As the first of all(), without its iterators.
+        for entry in self.entries.iter().filter(|entry| entry.is(&self.bytes, &H::NAME)) {
+            if let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() {
+                let origin = if entry.folded { 0 } else { entry.value().start };
+                let place = |error: ParseError| ParseError { offset: error.offset + origin + offset, ..error };
+                return H::parse(&value).map(Some).map_err(place);
+            }
+        }
+        Ok(None)
     }
 
     /// The first value of this type, which must be there.

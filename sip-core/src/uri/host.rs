@@ -32,29 +32,38 @@ impl Host {
             .map_err(|fault| fault.within(Part::Uri))
     }
 
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
         let start = cursor.offset();
         if cursor.eat(b'[') {
-            let rest = cursor.rest();
-            let length = rest.iter().position(|&byte| byte == b']').ok_or_else(|| cursor.wrong())?;
-            let address = v6(rest.get(..length).unwrap_or_default()).ok_or_else(|| cursor.wrong())?;
-            cursor.advance(length + 1);
-            return Ok(Self::V6(address));
+            return Self::scan_v6(cursor);
         }
-        let name = cursor.take(scan::HOST);
+        let first = cursor.peek();
+        while !cursor.take(scan::LABEL).is_empty() && cursor.eat(b'.') {}
         let fault = |offset| Fault { kind: ErrorKind::Syntax, offset };
-        match name.first() {
-            None => return Err(cursor.wrong()),
-            Some(b'.' | b'-') => return Err(fault(start)),
-            Some(b'0'..=b'9') if name.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.') => {
-                return v4(name).map(Self::V4).ok_or_else(|| fault(start));
+        match first {
+            // An empty label before another.
+            _ if cursor.peek() == Some(b'.') => return Err(fault(cursor.offset())),
+            _ if cursor.offset() == start => return Err(cursor.wrong()),
+            Some(b'-') => return Err(fault(start)),
+            Some(b'0'..=b'9') => {
+                let name = cursor.raw(start, cursor.offset());
+                if name.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.') {
+                    return v4(name).map(Self::V4).ok_or_else(|| fault(start));
+                }
             }
-            Some(_) => {}
-        }
-        if let Some(at) = name.windows(2).position(|pair| pair == b"..") {
-            return Err(fault(start + at));
+            _ => {}
         }
         Ok(Self::Name(cursor.since(start)))
+    }
+
+    /// Reads what follows `[`.
+    fn scan_v6(cursor: &mut Cursor<'_>) -> Scan<Self> {
+        let rest = cursor.rest();
+        let length = rest.iter().position(|&byte| byte == b']').ok_or_else(|| cursor.wrong())?;
+        let address = v6(rest.get(..length).unwrap_or_default()).ok_or_else(|| cursor.wrong())?;
+        cursor.advance(length + 1);
+        Ok(Self::V6(address))
     }
 
     /// Reads a host or an IPv6 address without brackets, as `received` and `maddr` have it.

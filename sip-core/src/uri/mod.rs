@@ -54,23 +54,30 @@ impl Uri {
     }
 
     /// Reads a URI that reaches to the end of the cursor.
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
+        // The scheme of nearly every URI, without looking for its end.
+        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', mark, rest @ ..] = cursor.rest() {
+            match (mark, rest.first()) {
+                (b':', _) => {
+                    cursor.advance(4);
+                    return SipUri::scan(cursor, false).map(Self::Sip);
+                }
+                (b's' | b'S', Some(b':')) => {
+                    cursor.advance(5);
+                    return SipUri::scan(cursor, true).map(Self::Sip);
+                }
+                _ => {}
+            }
+        }
         let start = cursor.offset();
         let rest = cursor.rest();
         let length = rest.iter().position(|&byte| byte == b':').unwrap_or(0);
-        let scheme = rest.get(..length).unwrap_or_default();
-        if scheme.eq_ignore_ascii_case(b"sip") {
+        if rest.get(..length).unwrap_or_default().eq_ignore_ascii_case(b"tel") {
             cursor.advance(4);
-            SipUri::scan(cursor, false).map(Self::Sip)
-        } else if scheme.eq_ignore_ascii_case(b"sips") {
-            cursor.advance(5);
-            SipUri::scan(cursor, true).map(Self::Sip)
-        } else if scheme.eq_ignore_ascii_case(b"tel") {
-            cursor.advance(4);
-            TelUri::scan(cursor).map(Self::Tel)
-        } else {
-            AbsoluteUri::scan(cursor, start, length).map(Self::Other)
+            return TelUri::scan(cursor).map(Self::Tel);
         }
+        AbsoluteUri::scan(cursor, start, length).map(Self::Other)
     }
 
     /// Writes it.

@@ -37,7 +37,15 @@ impl Params {
     }
 
     /// Reads the parameters of a header, white space allowed.
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
+        if cursor.is_empty() {
+            return Ok(Self::new());
+        }
+        Self::scan_some(cursor)
+    }
+
+    fn scan_some(cursor: &mut Cursor<'_>) -> Scan<Self> {
         cursor.skip_space();
         let start = cursor.offset();
         let mut end = start;

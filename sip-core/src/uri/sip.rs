@@ -68,6 +68,7 @@ impl SipUri {
     }
 
     /// Reads what stands after the scheme, to the end of the cursor.
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>, secure: bool) -> Scan<Self> {
         let rest = cursor.rest();
         let mut user = None;
@@ -75,15 +76,22 @@ impl SipUri {
         if let Some(length) = memchr::memchr(b'@', rest) {
             let start = cursor.offset();
             let written = rest.get(..length).unwrap_or_default();
-            let split = memchr::memchr(b':', written);
+            let mut split = None;
+            let mut escapes = false;
+            for (at, &byte) in written.iter().enumerate() {
+                if !scan::is(byte, scan::USER) {
+                    return Err(Fault { kind: ErrorKind::Syntax, offset: start + at });
+                }
+                if byte == b':' && split.is_none() {
+                    split = Some(at);
+                }
+                escapes |= byte == b'%';
+            }
             let name = split.unwrap_or(length);
             if name == 0 {
                 return Err(cursor.wrong());
             }
-            if let Some(at) = written.iter().position(|&byte| !scan::is(byte, scan::USER)) {
-                return Err(Fault { kind: ErrorKind::Syntax, offset: start + at });
-            }
-            if !escape::is_well_formed(written) {
+            if escapes && !escape::is_well_formed(written) {
                 return Err(Fault { kind: ErrorKind::Syntax, offset: start });
             }
             user = Some(cursor.slice(start, start + name));
@@ -91,10 +99,13 @@ impl SipUri {
             cursor.advance(length + 1);
         }
         let HostPort { host, port } = HostPort::scan(cursor)?;
-        let params = Params::scan_uri(cursor)?;
-        let headers = UriHeaders::scan(cursor)?;
+        let (mut params, mut headers) = (Params::new(), UriHeaders::default());
         if !cursor.is_empty() {
-            return Err(cursor.wrong());
+            params = Params::scan_uri(cursor)?;
+            headers = UriHeaders::scan(cursor)?;
+            if !cursor.is_empty() {
+                return Err(cursor.wrong());
+            }
         }
         Ok(Self { secure, user, password, host, port, params, headers })
     }
