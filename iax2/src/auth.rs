@@ -133,7 +133,7 @@ impl Credentials {
         with: impl FnOnce(Element<'_>) -> T,
     ) -> Option<T> {
         if methods.contains(AuthMethods::RSA)
-            && let Some(result) = self.key.as_ref().and_then(|key| key.sign(challenge, rng))
+            && let Some(result) = self.key.as_ref().and_then(|key| key.sign(challenge, rng)).filter(|r| r.len() <= 255)
         {
             return Some(with(Element::RsaResult(result.as_bytes())));
         }

@@ -68,6 +68,9 @@ impl fmt::Debug for PublicKey {
 
 /// Our private RSA key (RFC 5456 §8.6.16).
 ///
+/// A signature goes as base64 in one element of at most 255 bytes: keys of more than 1,528 bits do not fit, so that
+/// RSA is weak by the protocol's own limits.
+///
 /// Signing is blinded, yet the library's arithmetic is not of constant time in every step (RUSTSEC-2023-0071): a peer
 /// that can time very many signatures over a quiet network might learn about the key. Prefer MD5 secrets of your own
 /// making, long and random, over RSA on a server that strangers can ask to call them.
@@ -93,8 +96,8 @@ impl PrivateKey {
         PublicKey(self.0.to_public_key())
     }
 
-    /// The signature, in base64, of a challenge's SHA-1.
-    pub(crate) fn sign(&self, challenge: &[u8], rng: &mut impl RngCore) -> Option<String> {
+    /// The signature, in base64, of a challenge's SHA-1; `None` when the key is too small for one.
+    pub fn sign(&self, challenge: &[u8], rng: &mut impl RngCore) -> Option<String> {
         use base64::Engine as _;
         let signature = self.0.pkcs1v15_sign_with_rng::<sha1::Sha1, _>(&mut Blinding(rng), challenge).ok()?;
         Some(base64::engine::general_purpose::STANDARD.encode(signature))

@@ -96,9 +96,9 @@ impl NewCall {
             list.push(&Element::CallingPresentation(self.presentation.unwrap_or(implied)));
             list.push(&Element::CallingTypeOfNumber(self.type_of_number));
             list.push(&Element::CallingTransitNetwork(self.transit_network));
+            list.push(&Element::CallingAni2(0));
             list.push_some(self.caller_name.as_deref(), Element::CallingName);
             list.push_some(self.ani.as_deref(), Element::CallingAni);
-            list.push(&Element::CallingAni2(0));
             list.push_some(self.language.as_deref(), Element::Language);
             list.push_some(self.dnid.as_deref(), Element::Dnid);
             list.push_some(self.rdnis.as_deref(), Element::Rdnis);
