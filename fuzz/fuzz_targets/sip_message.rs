@@ -25,9 +25,10 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(written.len(), message.len());
             assert!(data[..naive.read].ends_with(&written));
             assert!(written.starts_with(&naive.first));
-            let read = message.headers().iter().map(|header| {
-                (header.name.as_str().to_ascii_lowercase(), header.value.to_vec())
-            });
+            let read = message
+                .headers()
+                .iter()
+                .map(|header| (header.name.as_str().to_ascii_lowercase(), header.value.to_vec()));
             assert_eq!(read.collect::<Vec<_>>(), naive.headers);
             assert_eq!(message.body(), &naive.body);
             for (name, _) in &naive.headers {

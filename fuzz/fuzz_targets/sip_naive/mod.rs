@@ -51,7 +51,8 @@ fn first_line(line: &[u8]) -> bool {
     let version = |part: &[u8]| part.eq_ignore_ascii_case(b"SIP/2.0");
     if line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"SIP/") {
         let code = parts.get(1).copied().unwrap_or_default();
-        let number = std::str::from_utf8(code).ok().filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()));
+        let number =
+            std::str::from_utf8(code).ok().filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()));
         return version(parts[0]) && number.is_some_and(|code| (100..700).contains(&code.parse::<u16>().unwrap()));
     }
     parts.len() == 3
