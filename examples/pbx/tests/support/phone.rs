@@ -1,0 +1,286 @@
+//! A phone on our own crates, sans-IO: it registers, calls, and takes calls as it is told to.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip_core::{
+    Method, Request, Response, StatusCode,
+    auth::{self, Challenge},
+    header::{Authorization, CallId, Contact, Expires, From, NameAddr, To, WwwAuthenticate},
+    sdp::{self, Capabilities, Codec, Origin, Session, Stream},
+};
+use sip_transaction::{
+    ClientId, Input, ListenerConfig, ListenerId, Target, Transport,
+    agent::{self, Agent, Cause, Credentials, Event, Invite, SessionId},
+};
+
+/// What a phone does with a call that comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// It rings, and answers after this long.
+    Answers(Duration),
+    /// It is busy.
+    Busy,
+    /// It rings until the caller has enough.
+    Rings,
+}
+
+/// What became of a call that the phone made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub number: String,
+    pub answered: bool,
+    pub cause: Cause,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Answer,
+    Hangup,
+}
+
+pub struct Phone {
+    pub agent: Agent,
+    pub user: String,
+    pub secret: String,
+    pub address: SocketAddr,
+    pub server: SocketAddr,
+    pub manner: Manner,
+    pub listener: ListenerId,
+    /// Where its media is, for its descriptions.
+    pub media: SocketAddr,
+    pub registered: bool,
+    /// The last final status of a REGISTER.
+    pub register_status: Option<u16>,
+    pub outcomes: Vec<Outcome>,
+    /// The remote descriptions of calls that are up.
+    pub remote: HashMap<SessionId, Session>,
+    /// Calls that came.
+    pub taken: usize,
+    calls: HashMap<SessionId, (String, bool)>,
+    offers: HashMap<SessionId, Bytes>,
+    agenda: BTreeMap<(Instant, u64), (SessionId, Deed)>,
+    order: u64,
+    registering: Option<(ClientId, Request)>,
+    cseq: u32,
+}
+
+impl Phone {
+    pub fn new(user: &str, secret: &str, address: SocketAddr, server: SocketAddr, seed: u8) -> Self {
+        let mut agent = Agent::new(agent::Config::default(), [seed; 32]);
+        let listener = agent.add_listener(ListenerConfig::new(Transport::Udp, address));
+        agent.trust(server.ip());
+        Self {
+            agent,
+            user: user.to_owned(),
+            secret: secret.to_owned(),
+            address,
+            server,
+            manner: Manner::Answers(Duration::from_millis(100)),
+            listener,
+            media: SocketAddr::new(address.ip(), 40_000),
+            registered: false,
+            register_status: None,
+            outcomes: Vec::new(),
+            remote: HashMap::new(),
+            taken: 0,
+            calls: HashMap::new(),
+            offers: HashMap::new(),
+            agenda: BTreeMap::new(),
+            order: 0,
+            registering: None,
+            cseq: 0,
+        }
+    }
+
+    pub fn register(&mut self, now: Instant) {
+        let request = self.register_request(None);
+        self.send_register(now, request);
+    }
+
+    fn register_request(&mut self, challenge: Option<&Challenge>) -> Request {
+        self.cseq += 1;
+        let own = format!("sip:{}@{}", self.user, self.server);
+        let uri = format!("sip:{}", self.server).parse().unwrap();
+        let from = From::new(own.parse().unwrap()).with_tag(b"reg");
+        let to = To::new(own.parse().unwrap());
+        let call_id = CallId(Bytes::from(format!("reg-{}", self.user)));
+        let contact: NameAddr = format!("<sip:{}@{}>", self.user, self.address).parse().unwrap();
+        let mut builder = Request::builder(Method::Register, &uri, &from, &to, &call_id, self.cseq)
+            .header(&Contact::from(contact))
+            .header(&Expires(600));
+        if let Some(challenge) = challenge {
+            let answer = auth::Credentials::answer(
+                challenge,
+                &self.user,
+                &self.secret,
+                &Method::Register,
+                uri.to_string(),
+                "c0ffee",
+                1,
+                b"",
+            );
+            builder = builder.header(&Authorization(answer.unwrap()));
+        }
+        builder.build()
+    }
+
+    fn send_register(&mut self, now: Instant, request: Request) {
+        let target = Target::udp(self.server);
+        let id = self.agent.send_request(now, request.clone(), target).unwrap();
+        self.registering = Some((id, request));
+    }
+
+    /// Calls a number, with an offer or without, and hangs up after a time.
+    pub fn call(&mut self, now: Instant, number: &str, with_offer: bool, hangup: Duration) -> SessionId {
+        let uri = format!("sip:{number}@{}", self.server);
+        let own: NameAddr = format!("<sip:{}@{}>", self.user, self.server).parse().unwrap();
+        let to: NameAddr = format!("<{uri}>").parse().unwrap();
+        let mut invite = Invite::new(Target::udp(self.server), uri.parse().unwrap(), own, to);
+        invite.credentials = Some(Credentials::new(self.user.clone(), self.secret.clone()));
+        invite.offer = with_offer.then(|| sdp::offer(&self.capabilities()).to_bytes());
+        let session = self.agent.invite(now, invite).unwrap();
+        self.calls.insert(session, (number.to_owned(), false));
+        self.plan(now + hangup, session, Deed::Hangup);
+        session
+    }
+
+    /// Calls that are not over.
+    pub fn busy_with(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let stream = Stream::audio(self.media.port())
+            .with_codec(Codec::pcma())
+            .with_codec(Codec::pcmu())
+            .with_telephone_event("0-16");
+        Capabilities::new(Origin::new("-", 1, 1, self.media.ip())).with_stream(stream)
+    }
+
+    fn plan(&mut self, at: Instant, session: SessionId, deed: Deed) {
+        self.order += 1;
+        self.agenda.insert((at, self.order), (session, deed));
+    }
+
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.agent.handle_input(now, input);
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: Bytes) {
+        self.handle_input(now, Input::Datagram { listener: self.listener, source, payload });
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(entry) = self.agenda.first_entry()
+            && entry.key().0 <= now
+        {
+            let (session, deed) = entry.remove();
+            // What the session does not allow any more is refused; that is part of the game.
+            let _ = match deed {
+                Deed::Answer => self.answer(now, session),
+                Deed::Hangup => self.agent.hangup(now, session, &[]),
+            };
+        }
+        self.agent.handle_timeout(now);
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = self.agenda.first_key_value().map(|(key, _)| key.0);
+        [own, self.agent.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The datagrams to send.
+    pub fn drive(&mut self, now: Instant) -> Vec<(SocketAddr, Bytes)> {
+        let mut datagrams = Vec::new();
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                agent::Output::Datagram { destination, payload, .. } => datagrams.push((destination, payload)),
+                agent::Output::Event(event) => self.on_event(now, event),
+                other => panic!("only datagrams here: {other:?}"),
+            }
+        }
+        datagrams
+    }
+
+    fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), agent::SessionError> {
+        let description = match self.offers.get(&session) {
+            Some(offer) => {
+                let offer = Session::parse(offer).unwrap();
+                sdp::answer(&offer, &self.capabilities()).unwrap()
+            }
+            None => sdp::offer(&self.capabilities()),
+        };
+        self.agent.answer(now, session, Some(description.to_bytes()), &[])
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Incoming { session, sdp, .. } => {
+                self.taken += 1;
+                self.calls.insert(session, (String::new(), false));
+                if let Some(sdp) = sdp {
+                    self.remote.insert(session, Session::parse(&sdp).unwrap());
+                    self.offers.insert(session, sdp);
+                }
+                match self.manner {
+                    Manner::Busy => self.agent.reject(now, session, StatusCode::BUSY_HERE, &[]).unwrap(),
+                    Manner::Rings => self.agent.provisional(now, session, StatusCode::RINGING, None, &[]).unwrap(),
+                    Manner::Answers(after) => {
+                        self.agent.provisional(now, session, StatusCode::RINGING, None, &[]).unwrap();
+                        self.plan(now + after, session, Deed::Answer);
+                    }
+                }
+            }
+            Event::Answered { session, sdp, owing, .. } => {
+                if let Some(call) = self.calls.get_mut(&session) {
+                    call.1 = true;
+                }
+                let sdp = sdp.expect("a 2xx has a description");
+                let description = Session::parse(&sdp).unwrap();
+                if owing {
+                    let answer = sdp::answer(&description, &self.capabilities()).unwrap().to_bytes();
+                    self.agent.acknowledge(now, session, Some(answer)).unwrap();
+                }
+                self.remote.insert(session, description);
+            }
+            Event::Ended { session, cause, .. } => {
+                self.remote.remove(&session);
+                self.offers.remove(&session);
+                self.agenda.retain(|_, (planned, _)| *planned != session);
+                let (number, answered) = self.calls.remove(&session).expect("a call ends once");
+                if !number.is_empty() {
+                    self.outcomes.push(Outcome { number, answered, cause });
+                }
+            }
+            Event::Response { id, response, .. } => self.on_registered(now, id, &response),
+            Event::Request { id, request, .. } => {
+                let _ = self.agent.respond(now, id, Response::to(&request, StatusCode::OK).build());
+            }
+            _ => {}
+        }
+    }
+
+    fn on_registered(&mut self, now: Instant, id: ClientId, response: &Response) {
+        let Some((_, request)) = self.registering.take_if(|(known, _)| *known == id) else { return };
+        if !response.status().is_final() {
+            self.registering = Some((id, request));
+            return;
+        }
+        self.register_status = Some(response.status().as_u16());
+        let tried = request.headers().typed::<Authorization>().unwrap().is_some();
+        if response.status() == StatusCode::UNAUTHORIZED && !tried {
+            let challenges: Vec<_> =
+                response.headers().all::<WwwAuthenticate>().map(|challenge| challenge.unwrap().0).collect();
+            let challenge = auth::choose(&challenges).unwrap();
+            let request = self.register_request(Some(challenge));
+            self.send_register(now, request);
+        } else {
+            self.registered = response.status().is_success();
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! The switch over a bad network: every call ends on every side, every record is written, and every table is empty in the
+//! end.
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use netsim::{Arrival, Conditions, Network, Node, Simulation};
+use pbx::{
+    cdr::{Disposition, Record},
+    config::Config,
+    media::{Order, Plan},
+    status::Status,
+    switch::{Event, Output, Switch},
+};
+use sip_core::StatusCode;
+use sip_transaction::{Input, ListenerConfig, ListenerId, Transport, agent::Cause};
+use support::phone::{Manner, Phone};
+
+const SERVER: &str = "192.0.2.100:5060";
+
+/// The switch with the edges of the program replaced by tables.
+struct Exchange {
+    switch: Switch,
+    listener: ListenerId,
+    address: SocketAddr,
+    /// Calls whose media is open, with their ports.
+    open: HashMap<u64, Vec<u16>>,
+    ports: HashSet<u16>,
+    orders: HashMap<u64, Vec<Order>>,
+    /// Ports that another program has.
+    taken: HashSet<u16>,
+    records: Vec<Record>,
+    drained: bool,
+}
+
+impl Exchange {
+    fn new(now: Instant, change: impl FnOnce(&mut Config)) -> Self {
+        let address: SocketAddr = SERVER.parse().unwrap();
+        let mut config = Config::parse(Path::new("test"), pbx::config::DEMO).unwrap();
+        config.limits.calls_per_account = 10_000;
+        config.limits.calls = 10_000;
+        config.calls.ring_time = Duration::from_secs(8);
+        change(&mut config);
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut switch = Switch::new(config, address.ip(), [9; 32], now, wall);
+        let listener = switch.add_listener(ListenerConfig::new(Transport::Udp, address)).unwrap();
+        Self {
+            switch,
+            listener,
+            address,
+            open: HashMap::new(),
+            ports: HashSet::new(),
+            orders: HashMap::new(),
+            taken: HashSet::new(),
+            records: Vec::new(),
+            drained: false,
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Open { call, plan, pairs } => {
+                assert_eq!(pairs.len(), if plan == Plan::Relay { 2 } else { 1 });
+                let ports: Vec<_> = pairs.iter().map(|pair| pair.rtp()).collect();
+                if ports.iter().any(|port| self.taken.contains(port)) {
+                    self.switch.media_failed(now, call);
+                    return;
+                }
+                for port in &ports {
+                    assert!(self.ports.insert(*port), "port {port} is given twice");
+                }
+                assert!(self.open.insert(call, ports).is_none(), "call {call} is opened twice");
+                self.switch.media_ready(now, call);
+            }
+            Event::Order { call, order } => {
+                assert!(self.open.contains_key(&call), "an order for media that is not open");
+                self.orders.entry(call).or_default().push(order);
+            }
+            Event::Close { call } => {
+                for port in self.open.remove(&call).expect("media is closed once") {
+                    self.ports.remove(&port);
+                }
+            }
+            Event::Record(record) => self.records.push(*record),
+            Event::Drained => self.drained = true,
+            Event::Changed => {}
+        }
+    }
+
+    fn status(&self, now: Instant) -> Status {
+        self.switch.status(now, |_| None)
+    }
+
+    fn dispositions(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for record in &self.records {
+            *counts.entry(record.disposition.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    #[track_caller]
+    fn assert_empty(&self, now: Instant) {
+        assert!(self.open.is_empty(), "media is left: {:?}", self.open);
+        let left: Vec<_> = self.status(now).tables.into_iter().filter(|table| table.per_call && table.size > 0).collect();
+        assert!(left.is_empty(), "{left:#?}");
+        assert!(self.status(now).calls.is_empty());
+    }
+}
+
+impl Node for Exchange {
+    fn owns(&self, address: SocketAddr) -> bool {
+        address == self.address
+    }
+
+    fn arrive(&mut self, now: Instant, arrival: Arrival) {
+        if let Arrival::Datagram { from, payload, .. } = arrival {
+            let payload = Bytes::from(payload);
+            self.switch.handle_input(now, Input::Datagram { listener: self.listener, source: from, payload });
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.switch.handle_timeout(now);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.switch.poll_timeout()
+    }
+
+    fn flush(&mut self, now: Instant, network: &mut Network) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Datagram { destination, payload, .. } => {
+                    network.send(now, self.address, destination, payload.to_vec());
+                }
+                Output::Event(event) => self.on_event(now, event),
+                other => panic!("only datagrams here: {other:?}"),
+            }
+        }
+    }
+}
+
+/// A phone as a node of the network.
+struct Station(Phone);
+
+impl Node for Station {
+    fn owns(&self, address: SocketAddr) -> bool {
+        address == self.0.address
+    }
+
+    fn arrive(&mut self, now: Instant, arrival: Arrival) {
+        if let Arrival::Datagram { from, payload, .. } = arrival {
+            self.0.handle_datagram(now, from, payload.into());
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
+    }
+
+    fn flush(&mut self, now: Instant, network: &mut Network) {
+        for (to, payload) in self.0.drive(now) {
+            network.send(now, self.0.address, to, payload.to_vec());
+        }
+    }
+}
+
+/// The switch and four phones: 1001 calls, 1002 answers, 1003 is busy, 1004 rings for ever.
+struct Scene {
+    simulation: Simulation,
+    exchange: Exchange,
+    phones: Vec<Station>,
+}
+
+impl Scene {
+    fn new(seed: u64, conditions: Conditions, change: impl FnOnce(&mut Config)) -> Self {
+        let simulation = Simulation::new(seed, conditions);
+        let exchange = Exchange::new(simulation.now(), change);
+        let manners = [Manner::Answers(Duration::from_millis(300)), Manner::Answers(Duration::from_millis(700)), Manner::Busy, Manner::Rings];
+        let phones = manners
+            .into_iter()
+            .zip(1u8..)
+            .map(|(manner, number)| {
+                let address = SocketAddr::from(([192, 0, 2, number], 5060));
+                let mut phone = Phone::new(&format!("100{number}"), "1234", address, exchange.address, number);
+                phone.manner = manner;
+                Station(phone)
+            })
+            .collect();
+        Self { simulation, exchange, phones }
+    }
+
+    fn now(&self) -> Instant {
+        self.simulation.now()
+    }
+
+    fn run(&mut self, span: Duration) {
+        let Self { simulation, exchange, phones } = self;
+        let mut nodes: Vec<&mut dyn Node> = vec![exchange];
+        nodes.extend(phones.iter_mut().map(|phone| phone as &mut dyn Node));
+        simulation.run_for(&mut nodes, span);
+    }
+
+    fn register_all(&mut self) {
+        // REGISTER may be lost eleven times in a row in theory; here it is tried until it is there.
+        for _ in 0..5 {
+            let now = self.now();
+            for phone in self.phones.iter_mut().filter(|phone| !phone.0.registered) {
+                phone.0.register(now);
+            }
+            self.run(Duration::from_secs(35));
+        }
+        assert!(self.phones.iter().all(|phone| phone.0.registered));
+    }
+
+    fn caller(&mut self) -> &mut Phone {
+        &mut self.phones[0].0
+    }
+
+    /// Calls a number for some seconds, and tells how it went.
+    fn call(&mut self, number: &str, seconds: u64) -> (bool, Cause) {
+        let now = self.now();
+        self.caller().call(now, number, true, Duration::from_secs(seconds));
+        self.run(Duration::from_secs(seconds + 60));
+        let outcome = self.caller().outcomes.pop().expect("the call ended");
+        assert_eq!(outcome.number, number);
+        (outcome.answered, outcome.cause)
+    }
+
+    fn last_record(&self) -> &Record {
+        self.exchange.records.last().unwrap()
+    }
+}
+
+fn rejected(status: StatusCode) -> (bool, Cause) {
+    (false, Cause::Rejected(status))
+}
+
+const CLEAN: Conditions = Conditions { delay: Duration::from_millis(5), ..Conditions::PERFECT };
+
+#[test]
+fn each_way_that_a_call_can_go_ends_with_the_status_that_the_rfc_names() {
+    let mut scene = Scene::new(1, CLEAN, |_| {});
+    assert_eq!(scene.call("1002", 1), rejected(StatusCode::TEMPORARILY_UNAVAILABLE), "nobody is registered yet");
+    assert_eq!(scene.last_record().disposition, Disposition::Failed);
+    scene.register_all();
+
+    assert_eq!(scene.call("600", 3), (true, Cause::Hangup));
+    let record = scene.last_record();
+    assert_eq!((record.src.as_str(), record.dst.as_str()), ("1001", "600"));
+    assert_eq!((record.lastapp.as_str(), record.lastdata.as_str()), ("Echo", ""));
+    assert_eq!(record.clid, "\"Alice\" <1001>");
+    assert_eq!((record.disposition, record.duration.as_secs(), record.billsec.as_secs()), (Disposition::Answered, 2, 2));
+
+    assert_eq!(scene.call("601", 2), (true, Cause::Hangup));
+    assert_eq!(scene.last_record().lastapp, "Milliwatt");
+
+    assert_eq!(scene.call("1002", 5), (true, Cause::Hangup));
+    let record = scene.last_record();
+    assert_eq!((record.lastapp.as_str(), record.lastdata.as_str()), ("Dial", "SIP/1002"));
+    assert!(record.channel.starts_with("SIP/1001-") && record.dstchannel.starts_with("SIP/1002-"));
+    assert_eq!((record.duration.as_secs(), record.billsec.as_secs()), (4, 4), "it rang for 0.7 s");
+
+    assert_eq!(scene.call("1003", 5), rejected(StatusCode::BUSY_HERE));
+    assert_eq!(scene.last_record().disposition, Disposition::Busy);
+
+    assert_eq!(scene.call("1004", 60), rejected(StatusCode::TEMPORARILY_UNAVAILABLE), "nobody answers in 8 s");
+    assert_eq!((scene.last_record().disposition, scene.last_record().duration.as_secs()), (Disposition::NoAnswer, 8));
+
+    assert_eq!(scene.call("1004", 3), (false, Cause::Cancelled));
+    assert_eq!(scene.last_record().disposition, Disposition::NoAnswer);
+
+    assert_eq!(scene.call("999", 3), rejected(StatusCode::NOT_FOUND));
+    assert_eq!(scene.last_record().disposition, Disposition::Failed);
+
+    let now = scene.now();
+    let refusals = scene.exchange.status(now).totals.refusals;
+    assert_eq!(refusals, BTreeMap::from([("not_registered", 1), ("unknown_extension", 1)]));
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_look_the_same() {
+    let mut scene = Scene::new(2, CLEAN, |_| {});
+    let mut seen = Vec::new();
+    for (user, secret) in [("1001", "wrong"), ("4711", "1234")] {
+        let caller = scene.caller();
+        caller.user = user.to_owned();
+        caller.secret = secret.to_owned();
+        let now = scene.now();
+        scene.caller().register(now);
+        let call = scene.call("600", 3);
+        seen.push((scene.caller().register_status, call));
+    }
+    assert_eq!(seen[0], (Some(401), rejected(StatusCode::UNAUTHORIZED)));
+    assert_eq!(seen[0], seen[1]);
+    assert!(scene.exchange.records.is_empty(), "strangers leave no records");
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn a_call_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
+    let mut scene = Scene::new(3, CLEAN, |_| {});
+    scene.register_all();
+    for number in ["600", "601", "1002"] {
+        let now = scene.now();
+        scene.caller().call(now, number, false, Duration::from_secs(5));
+        scene.run(Duration::from_secs(4));
+        let remote = scene.caller().remote.values().next().expect("a description").clone();
+        assert_eq!(remote.address_of(&remote.media[0]).unwrap().ip(), scene.exchange.address.ip(), "media through us");
+        let call = *scene.exchange.open.keys().next().unwrap();
+        let sides: HashSet<_> = scene.exchange.orders[&call]
+            .iter()
+            .filter_map(|order| match order {
+                Order::Expect { side, expected, .. } => Some((*side == rtp::relay::Side::Caller, expected.media().port())),
+                _ => None,
+            })
+            .collect();
+        let expected = if number == "1002" { 2 } else { 1 };
+        assert_eq!(sides.len(), expected, "{number}: {sides:?}");
+        scene.run(Duration::from_secs(40));
+        assert!(scene.caller().outcomes.pop().unwrap().answered);
+    }
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn ports_of_another_program_are_passed_over() {
+    let mut scene = Scene::new(4, CLEAN, |config| config.rtp.ports = 20_000..=20_019);
+    scene.register_all();
+    scene.exchange.taken = (20_000..20_010).collect();
+    for _ in 0..5 {
+        assert_eq!(scene.call("600", 1), (true, Cause::Hangup));
+    }
+    scene.exchange.taken = (20_000..20_020).collect();
+    assert_eq!(scene.call("600", 1), rejected(StatusCode::SERVICE_UNAVAILABLE));
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn limits_are_told_with_a_time_to_come_back() {
+    let mut scene = Scene::new(5, CLEAN, |config| config.limits.calls_per_account = 2);
+    let now = scene.now();
+    for _ in 0..3 {
+        scene.caller().call(now, "600", true, Duration::from_secs(5));
+    }
+    scene.run(Duration::from_secs(60));
+    let answered = scene.caller().outcomes.iter().filter(|outcome| outcome.answered).count();
+    assert_eq!(answered, 2);
+    let now = scene.now();
+    assert_eq!(scene.exchange.status(now).totals.refusals, BTreeMap::from([("calls_per_account", 1)]));
+}
+
+#[test]
+fn a_drain_refuses_new_calls_and_hangs_up_running_ones_only_at_its_deadline() {
+    let mut scene = Scene::new(6, CLEAN, |config| config.calls.drain_time = Duration::from_secs(20));
+    scene.register_all();
+    let now = scene.now();
+    scene.caller().call(now, "1002", true, Duration::from_secs(600));
+    scene.caller().call(now, "600", true, Duration::from_secs(10));
+    scene.run(Duration::from_secs(3));
+    let now = scene.now();
+    scene.exchange.switch.drain(now);
+    scene.caller().call(now, "600", true, Duration::from_secs(5));
+    scene.run(Duration::from_secs(15));
+    assert!(!scene.exchange.drained, "a call runs");
+    let outcomes = std::mem::take(&mut scene.caller().outcomes);
+    assert_eq!(outcomes[0].cause, Cause::Rejected(StatusCode::SERVICE_UNAVAILABLE), "the new one");
+    assert_eq!((outcomes[1].number.as_str(), outcomes[1].cause), ("600", Cause::Hangup), "ended by itself");
+    assert_eq!(scene.caller().busy_with(), 1);
+    scene.run(Duration::from_secs(4));
+    assert_eq!(scene.caller().busy_with(), 1, "not cut before the deadline");
+    scene.run(Duration::from_secs(4));
+    assert!(scene.exchange.drained);
+    assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Bye);
+    let now = scene.now();
+    let registered = scene.exchange.status(now).registrations();
+    assert_eq!(registered, 4, "a drain deregisters nobody");
+}
+
+#[test]
+fn the_longest_call_is_ended_and_so_is_one_without_media() {
+    let mut scene = Scene::new(7, CLEAN, |config| config.calls.max_time = Duration::from_secs(30));
+    assert_eq!(scene.call("600", 100), (true, Cause::Bye));
+    assert_eq!(scene.last_record().billsec.as_secs(), 30);
+    let now = scene.now();
+    scene.caller().call(now, "600", true, Duration::from_secs(100));
+    scene.run(Duration::from_secs(5));
+    let (now, call) = (scene.now(), *scene.exchange.open.keys().next().unwrap());
+    scene.exchange.switch.media_silent(now, call);
+    scene.run(Duration::from_secs(1));
+    assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Bye);
+}
+
+#[test]
+fn a_hang_up_from_the_page_ends_both_sides() {
+    let mut scene = Scene::new(8, CLEAN, |_| {});
+    scene.register_all();
+    let now = scene.now();
+    scene.caller().call(now, "1002", true, Duration::from_secs(600));
+    scene.run(Duration::from_secs(3));
+    let now = scene.now();
+    let call = scene.exchange.status(now).calls[0].clone();
+    assert_eq!((call.state, call.codec.as_deref()), (pbx::status::State::Up, Some("PCMA")));
+    assert!(scene.exchange.switch.hangup(now, call.id));
+    assert!(!scene.exchange.switch.hangup(now, 4711));
+    scene.run(Duration::from_secs(40));
+    assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Bye);
+    assert_eq!(scene.phones[1].0.busy_with(), 0);
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn a_thousand_calls_at_ten_percent_loss_all_end_and_leave_nothing() {
+    let mut scene = Scene::new(9, Conditions::bad(0.1), |_| {});
+    scene.register_all();
+    let numbers = ["600", "1002", "601", "1002", "1003", "1002", "1004", "999"];
+    for call in 0..1_000u64 {
+        let now = scene.now();
+        let number = numbers[usize::try_from(call).unwrap() % numbers.len()];
+        let seconds = 2 + call * 7 % 12;
+        scene.caller().call(now, number, call % 6 != 0, Duration::from_secs(seconds));
+        scene.run(Duration::from_millis(50));
+    }
+    scene.run(Duration::from_secs(300));
+
+    let outcomes = std::mem::take(&mut scene.caller().outcomes);
+    assert_eq!((outcomes.len(), scene.caller().busy_with()), (1_000, 0), "every call of the caller ended");
+    for phone in &scene.phones {
+        assert_eq!(phone.0.busy_with(), 0, "every call of {} ended", phone.0.user);
+        assert!(phone.0.agent.snapshot().is_idle(), "{:#?}", phone.0.agent.snapshot());
+    }
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+
+    // One record for each call that proved its password: all but those given up before that, at this loss.
+    let dispositions = scene.exchange.dispositions();
+    let total: usize = dispositions.values().sum();
+    assert!((980..=1_000).contains(&total), "{dispositions:?}");
+    let answered = outcomes.iter().filter(|outcome| outcome.answered).count();
+    assert!(answered > 550, "{answered} answered");
+    assert!(dispositions["BUSY"] > 100 && dispositions["FAILED"] > 100 && dispositions["NO ANSWER"] > 100, "{dispositions:?}");
+    let unique: HashSet<_> = scene.exchange.records.iter().map(|record| &record.uniqueid).collect();
+    assert_eq!(unique.len(), total);
+    eprintln!("{answered} of 1000 answered; records {dispositions:?}");
+}
