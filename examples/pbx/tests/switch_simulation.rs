@@ -109,7 +109,8 @@ impl Exchange {
     #[track_caller]
     fn assert_empty(&self, now: Instant) {
         assert!(self.open.is_empty(), "media is left: {:?}", self.open);
-        let left: Vec<_> = self.status(now).tables.into_iter().filter(|table| table.per_call && table.size > 0).collect();
+        let left: Vec<_> =
+            self.status(now).tables.into_iter().filter(|table| table.per_call && table.size > 0).collect();
         assert!(left.is_empty(), "{left:#?}");
         assert!(self.status(now).calls.is_empty());
     }
@@ -188,7 +189,12 @@ impl Scene {
     fn new(seed: u64, conditions: Conditions, change: impl FnOnce(&mut Config)) -> Self {
         let simulation = Simulation::new(seed, conditions);
         let exchange = Exchange::new(simulation.now(), change);
-        let manners = [Manner::Answers(Duration::from_millis(300)), Manner::Answers(Duration::from_millis(700)), Manner::Busy, Manner::Rings];
+        let manners = [
+            Manner::Answers(Duration::from_millis(300)),
+            Manner::Answers(Duration::from_millis(700)),
+            Manner::Busy,
+            Manner::Rings,
+        ];
         let phones = manners
             .into_iter()
             .zip(1u8..)
@@ -262,7 +268,10 @@ fn each_way_that_a_call_can_go_ends_with_the_status_that_the_rfc_names() {
     assert_eq!((record.src.as_str(), record.dst.as_str()), ("1001", "600"));
     assert_eq!((record.lastapp.as_str(), record.lastdata.as_str()), ("Echo", ""));
     assert_eq!(record.clid, "\"Alice\" <1001>");
-    assert_eq!((record.disposition, record.duration.as_secs(), record.billsec.as_secs()), (Disposition::Answered, 2, 2));
+    assert_eq!(
+        (record.disposition, record.duration.as_secs(), record.billsec.as_secs()),
+        (Disposition::Answered, 2, 2)
+    );
 
     assert_eq!(scene.call("601", 2), (true, Cause::Hangup));
     assert_eq!(scene.last_record().lastapp, "Milliwatt");
@@ -325,7 +334,9 @@ fn a_call_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
         let sides: HashSet<_> = scene.exchange.orders[&call]
             .iter()
             .filter_map(|order| match order {
-                Order::Expect { side, expected, .. } => Some((*side == rtp::relay::Side::Caller, expected.media().port())),
+                Order::Expect { side, expected, .. } => {
+                    Some((*side == rtp::relay::Side::Caller, expected.media().port()))
+                }
                 _ => None,
             })
             .collect();
@@ -455,7 +466,10 @@ fn a_thousand_calls_at_ten_percent_loss_all_end_and_leave_nothing() {
     assert!((980..=1_000).contains(&total), "{dispositions:?}");
     let answered = outcomes.iter().filter(|outcome| outcome.answered).count();
     assert!(answered > 550, "{answered} answered");
-    assert!(dispositions["BUSY"] > 100 && dispositions["FAILED"] > 100 && dispositions["NO ANSWER"] > 100, "{dispositions:?}");
+    assert!(
+        dispositions["BUSY"] > 100 && dispositions["FAILED"] > 100 && dispositions["NO ANSWER"] > 100,
+        "{dispositions:?}"
+    );
     let unique: HashSet<_> = scene.exchange.records.iter().map(|record| &record.uniqueid).collect();
     assert_eq!(unique.len(), total);
     eprintln!("{answered} of 1000 answered; records {dispositions:?}");
