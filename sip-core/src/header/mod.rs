@@ -151,7 +151,7 @@ pub use mime_version::MimeVersion;
 pub use min_expires::MinExpires;
 pub use min_se::MinSe;
 pub use name::HeaderName;
-pub(crate) use name::{Known, known};
+pub(crate) use name::{Known, scan_name};
 pub use name_addr::NameAddr;
 pub(crate) use name_addr::scan_brackets;
 pub use organization::Organization;
@@ -292,44 +292,4 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 #[inline]
 pub(crate) fn token_length(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(bytes.len())
-}
-
-/// How many bytes there are before the first colon, space or control character.
-#[inline]
-pub(crate) fn name_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        // The lowest marked byte is exact, which is all that counts here.
-        let control = word.wrapping_sub(ONES * 0x21) & !word;
-        let colon = word ^ (ONES * b':' as u64);
-        let colon = colon.wrapping_sub(ONES) & !colon;
-        let found = (control | colon) & HIGH;
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| *byte <= b' ' || *byte == b':').unwrap_or(rest.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_ends_at_the_first_colon_space_or_control_character() {
-        for length in 0..40 {
-            for ending in 0..=255_u8 {
-                let mut bytes = vec![b'~'; length];
-                bytes.extend([ending, b'a', b' ', b':', b'\r']);
-                let expected = if ending <= b' ' || ending == b':' { length } else { length + 2 };
-                assert_eq!(name_length(&bytes), expected);
-            }
-            assert_eq!(name_length(&vec![0xff; length]), length);
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 
-use super::{is_token, is_token_byte};
+use super::{is_token, is_token_byte, token_length};
 use crate::error::{ErrorKind, ParseError, Part};
 
 /// The name of a header field: a registered one by its number, any other by its bytes as written. Equality and
@@ -200,7 +200,7 @@ impl HeaderName {
         if !is_token(name) {
             return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, 0));
         }
-        Ok(match known(name, name.len()) {
+        Ok(match known(name) {
             Some(known) => Self::from(known),
             None => Self(Repr::Other(Bytes::copy_from_slice(name))),
         })
@@ -392,10 +392,13 @@ static TABLE: [u8; SLOTS] = {
     table
 };
 
-/// A name in lower case, eight letters a word, with zeros behind it, and which bytes are of it.
+/// A name in lower case, eight letters a word, with zeros behind it.
 #[derive(Clone, Copy)]
 struct Words {
     words: [u64; LONGEST / 8],
+    /// Bit 5 of every letter: what tells a capital from a small one.
+    cases: [u64; LONGEST / 8],
+    /// All bits of every byte of the name.
     masks: [u64; LONGEST / 8],
     length: u8,
 }
@@ -403,14 +406,19 @@ struct Words {
 /// Names by number.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 static WORDS: [Words; Known::LONG.len()] = {
-    let mut table = [Words { words: [0; LONGEST / 8], masks: [0; LONGEST / 8], length: 0 }; Known::LONG.len()];
+    let none = [0; LONGEST / 8];
+    let mut table = [Words { words: none, cases: none, masks: none, length: 0 }; Known::LONG.len()];
     let mut number = 0;
     while number < table.len() {
         let name = Known::LONG[number].as_bytes();
         let mut at = 0;
         while at < name.len() {
-            table[number].words[at / 8] |= (name[at].to_ascii_lowercase() as u64) << (at % 8 * 8);
-            table[number].masks[at / 8] |= 0xff << (at % 8 * 8);
+            let (word, shift) = (at / 8, at % 8 * 8);
+            table[number].words[word] |= (name[at].to_ascii_lowercase() as u64) << shift;
+            table[number].masks[word] |= 0xff << shift;
+            if name[at].is_ascii_alphabetic() {
+                table[number].cases[word] |= 0x20 << shift;
+            }
             at += 1;
         }
         table[number].length = name.len() as u8;
@@ -433,40 +441,23 @@ static COMPACT: [u8; 26] = {
     table
 };
 
-/// By the first eight letters and the length.
+/// By the first eight letters, in any case, and the length, of which there is at least one.
 #[inline]
 const fn hash(word: u64, length: usize) -> usize {
+    let bytes = if length < 8 { length } else { 8 };
+    let word = (word | 0x2020_2020_2020_2020) & u64::MAX >> (64 - 8 * bytes);
     (word.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20) as usize ^ length) % SLOTS
 }
 
-/// The registered name that these bytes begin with and that is so long, in any case, long or compact. The bytes are
-/// those of a token, or at least none of them is a control character.
-///
-/// Letters are compared eight at a time with bit 5 set: that makes a capital a small letter, and but for control
-/// characters it makes nothing else a letter or a hyphen, of which names are made.
-#[inline]
-#[expect(
-    clippy::indexing_slicing,
-    reason = "slots are taken modulo the table's length, its numbers are those of names"
-)]
-pub(crate) fn known(bytes: &[u8], length: usize) -> Option<Known> {
+/// The registered name that the first bytes are, in any case, long or compact.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+fn known_chunk(chunk: &[u8; LONGEST], length: usize) -> Option<Known> {
+    let [first, rest @ ..] = chunk.as_chunks::<8>().0 else { return None };
+    let first = u64::from_le_bytes(*first);
     if length <= 1 {
-        return bytes.get(..length)?.first().and_then(|letter| compact(*letter));
+        return if length == 1 { compact(first as u8) } else { None };
     }
-    if length > LONGEST {
-        return None;
-    }
-    let words = match bytes.first_chunk::<LONGEST>() {
-        Some(chunk) => words(chunk),
-        None => {
-            let mut chunk = [0; LONGEST];
-            for (slot, byte) in chunk.iter_mut().zip(bytes) {
-                *slot = *byte;
-            }
-            words(&chunk)
-        }
-    };
-    let first = words[0] & u64::MAX >> (64 - 8 * length.min(8));
     let mut slot = hash(first, length);
     loop {
         let entry = usize::from(TABLE[slot]);
@@ -474,9 +465,12 @@ pub(crate) fn known(bytes: &[u8], length: usize) -> Option<Known> {
             return None;
         }
         let name = &WORDS[entry - 1];
-        let mut difference = u64::from(name.length) ^ length as u64;
-        for ((word, mask), wanted) in words.iter().zip(&name.masks).zip(&name.words) {
-            difference |= (word & mask) ^ wanted;
+        let differs = |word: u64, at: usize| ((word | name.cases[at]) & name.masks[at]) ^ name.words[at];
+        let mut difference = differs(first, 0) | (u64::from(name.length) ^ length as u64);
+        if length > 8 {
+            for (word, at) in rest.iter().zip(1..LONGEST / 8) {
+                difference |= differs(u64::from_le_bytes(*word), at);
+            }
         }
         if difference == 0 {
             return Some(Known::ALL[entry - 1]);
@@ -485,14 +479,75 @@ pub(crate) fn known(bytes: &[u8], length: usize) -> Option<Known> {
     }
 }
 
-/// Eight letters a word with bit 5 set.
-#[inline]
-fn words(chunk: &[u8; LONGEST]) -> [u64; LONGEST / 8] {
-    let mut words = [0; LONGEST / 8];
-    for (word, letters) in words.iter_mut().zip(chunk.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*letters) | 0x2020_2020_2020_2020;
+/// The first bytes with zeros behind them.
+fn padded(bytes: &[u8]) -> [u8; LONGEST] {
+    let mut padded = [0; LONGEST];
+    for (slot, byte) in padded.iter_mut().zip(bytes) {
+        *slot = *byte;
     }
-    words
+    padded
+}
+
+/// The registered name that these bytes are, in any case, long or compact.
+fn known(name: &[u8]) -> Option<Known> {
+    if name.len() > LONGEST { None } else { known_chunk(&padded(name), name.len()) }
+}
+
+/// The name that a header line begins with: which one it is if it is registered, how long it is, and where its colon
+/// is.
+///
+/// # Errors
+/// The offset of the first byte that belongs neither to a name nor to white space before the colon.
+#[inline(always)]
+pub(crate) fn scan_name(line: &[u8]) -> Result<(Option<Known>, usize, usize), usize> {
+    match line.first_chunk::<LONGEST>() {
+        Some(chunk) => scan_chunk(line, chunk),
+        None => scan_short(line),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn scan_short(line: &[u8]) -> Result<(Option<Known>, usize, usize), usize> {
+    scan_chunk(line, &padded(line))
+}
+
+#[inline(always)]
+fn scan_chunk(line: &[u8], chunk: &[u8; LONGEST]) -> Result<(Option<Known>, usize, usize), usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    for (number, word) in chunk.as_chunks::<8>().0.iter().enumerate() {
+        // The lowest byte that this marks is a colon; those above may be none.
+        let colon = u64::from_le_bytes(*word) ^ (ONES * b':' as u64);
+        let found = colon.wrapping_sub(ONES) & !colon & HIGH;
+        if found != 0 {
+            let colon = number * 8 + found.trailing_zeros() as usize / 8;
+            return match known_chunk(chunk, colon) {
+                Some(known) => Ok((Some(known), colon, colon)),
+                None => scan_other_name(line, colon),
+            };
+        }
+    }
+    let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+    scan_other_name(line, colon)
+}
+
+/// A name that is not registered, or has white space behind it.
+#[inline(never)]
+fn scan_other_name(line: &[u8], colon: usize) -> Result<(Option<Known>, usize, usize), usize> {
+    let before = line.get(..colon).unwrap_or_default();
+    let length = token_length(before);
+    if length == 0 {
+        return Err(0);
+    }
+    let white = before.get(length..).unwrap_or_default();
+    if let Some(strange) = white.iter().position(|byte| !matches!(byte, b' ' | b'\t')) {
+        return Err(length + strange);
+    }
+    if colon == line.len() {
+        return Err(colon);
+    }
+    Ok((known(before.get(..length).unwrap_or_default()), length, colon))
 }
 
 /// As [`known`], at compile time.
@@ -581,6 +636,35 @@ mod tests {
                 }
             }
             assert_ne!(&HeaderName::parse(&[long, b"s"].concat()).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_scanned_name_ends_at_its_colon() {
+        for (line, length, colon) in [
+            (&b"Via: x"[..], 3, 3),
+            (b"v:", 1, 1),
+            (b"Max-Forwards \t: 70 and more, until there are enough bytes for a word", 12, 14),
+            (b"X-A-Name-That-Is-Longer-Than-Any-That-Is-Registered: x", 51, 51),
+            (b"X-A-Name-That-Is-Longer-Than-Any-That-Is-Registered   : x", 51, 54),
+        ] {
+            let (known, found_length, found_colon) = scan_name(line).unwrap();
+            assert_eq!((found_length, found_colon), (length, colon));
+            assert_eq!(known.is_some(), line[0] != b'X');
+        }
+        for (line, offset) in [
+            (&b""[..], 0),
+            (b":", 0),
+            (b" Via:", 0),
+            (b"Max\rForwards: 70", 3),
+            (b"Max-Forwards", 12),
+            (b"Max Forwards: 70", 4),
+            (b"no colon here\r\nVia: x", 3),
+            (b"Via\0: ", 3),
+        ] {
+            let found = scan_name(line);
+            assert!(found.is_err(), "{line:?}");
+            assert!(found.unwrap_err() <= offset, "{line:?}");
         }
     }
 

@@ -10,10 +10,10 @@ use crate::header::{HeaderName, TypedHeader, Values};
 /// (RFC 3261 §7.3.1, §7.3.3).
 #[derive(Debug)]
 pub struct Headers {
-    bytes: Bytes,
-    start: u32,
-    body: u32,
-    entries: Entries,
+    pub(super) bytes: Bytes,
+    pub(super) start: u32,
+    pub(super) body: u32,
+    pub(super) entries: Entries,
 }
 
 impl Clone for Headers {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{HeaderName, Known, known, name_length, token_length};
+use crate::header::{HeaderName, Known, scan_name};
 
 /// Where a header section ends, and the body's length that it states.
 #[derive(Debug, Clone, Copy)]
@@ -92,18 +92,21 @@ pub(crate) fn section(
 ) -> Result<Section, ParseError> {
     let mut content_length = None;
     let mut at = start;
+    let mut left = limits.headers;
     loop {
-        match bytes.get(at..) {
-            Some([b'\r', b'\n', ..]) => return Ok(Section { content_length, end: at + 2 }),
-            Some([b'\r'] | []) | None => {
-                return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
+        match bytes.get(at) {
+            Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => return Ok(Section { content_length, end: at + 2 }),
+            Some(b'\r') if at + 1 < bytes.len() => {
+                return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, at));
             }
+            Some(b'\r') | None => return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len())),
             Some(_) => {}
         }
         let (entry, next) = line(bytes, at, limits)?;
-        if entries.len() >= limits.headers {
+        if left == 0 {
             return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
         }
+        left -= 1;
         if entry.known == Some(Known::ContentLength) {
             let error = |kind| ParseError::new(kind, Part::Header(HeaderName::CONTENT_LENGTH), entry.value().start);
             if content_length.is_some() {
@@ -118,27 +121,13 @@ pub(crate) fn section(
 }
 
 /// Scans the header line at `start`, folds included, and says where the next one begins.
-#[inline]
+#[inline(always)]
 pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry, usize), ParseError> {
     let syntax = |offset| ParseError::new(ErrorKind::Syntax, Part::HeaderLine, offset);
     let rest = bytes.get(start..).unwrap_or_default();
-    let name_length = name_length(rest);
-    let known = known(rest, name_length);
-    if known.is_none() {
-        let token = token_length(rest.get(..name_length).unwrap_or_default());
-        if token < name_length {
-            return Err(syntax(start + token));
-        }
-    }
-    let mut colon = name_length;
-    while let Some(b' ' | b'\t') = rest.get(colon) {
-        colon += 1;
-    }
+    let (known, name_length, colon) = scan_name(rest).map_err(|offset| syntax(start + offset))?;
     if name_length > usize::from(u16::MAX) {
         return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
-    }
-    if name_length == 0 || rest.get(colon) != Some(&b':') {
-        return Err(syntax(start + colon));
     }
     let maximum = limits.line;
     let mut value_start = colon + 1;
@@ -156,16 +145,20 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
         if end > maximum {
             return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
         }
-        match rest.get(end..) {
-            Some([b'\r', b'\n', b' ' | b'\t', ..]) => {
-                folded = true;
-                scanned = end + 3;
+        match rest.get(end).zip(rest.get(end + 1)) {
+            Some((b'\r', b'\n')) => {}
+            // The message ends in the middle of the line's end.
+            None if rest.get(end) == Some(&b'\r') => {
+                return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
             }
-            Some([b'\r', b'\n', ..]) => break (end, end + 2),
-            Some([b'\r']) => return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len())),
             // A lone CR or LF is where implementations differ about what is a line: refused.
             _ => return Err(syntax(start + end)),
         }
+        if !matches!(rest.get(end + 2), Some(b' ' | b'\t')) {
+            break (end, end + 2);
+        }
+        folded = true;
+        scanned = end + 3;
     };
     if folded {
         while let Some(b' ' | b'\t' | b'\r' | b'\n') = rest.get(value_start)

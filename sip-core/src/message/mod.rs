@@ -94,11 +94,11 @@ impl Message {
         Ok(match start.line {
             Line::Request { method, uri } => {
                 let method = Method::from_range(&bytes, method);
-                let headers = Headers::from_parts(bytes, start.end, entries, section.end);
+                let headers = Headers { bytes, start: start.end as u32, body: section.end as u32, entries };
                 Self::Request(Request { method, uri, headers, body })
             }
             Line::Status { status, reason } => {
-                let headers = Headers::from_parts(bytes, start.end, entries, section.end);
+                let headers = Headers { bytes, start: start.end as u32, body: section.end as u32, entries };
                 Self::Response(Response { status, reason, headers, body })
             }
         })

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::{Limits, StatusCode};
 use crate::error::{ErrorKind, ParseError, Part};
@@ -41,11 +41,13 @@ impl StartLine {
         }
         let uri = method + 1;
         let rest = line.get(uri..).unwrap_or_default();
-        let Some(uri_length) = rest.iter().position(|byte| *byte <= b' ') else {
+        let Some(uri_length) = memchr(b' ', rest) else {
             return Err(error(ErrorKind::Missing, length));
         };
-        if uri_length == 0 || rest.get(uri_length) != Some(&b' ') {
-            return Err(ParseError::new(ErrorKind::Syntax, Part::RequestUri, uri + uri_length));
+        let written = rest.get(..uri_length).unwrap_or_default();
+        // Without an early exit, so that many are compared at once.
+        if uri_length == 0 || written.iter().fold(false, |found, byte| found | (*byte < b' ')) {
+            return Err(ParseError::new(ErrorKind::Syntax, Part::RequestUri, uri));
         }
         if uri_length > limits.uri {
             return Err(ParseError::new(ErrorKind::TooLarge, Part::RequestUri, uri));
@@ -98,7 +100,7 @@ fn status_line(line: &[u8]) -> Result<Line, ParseError> {
 
 /// `SIP/2.0`, of which `SIP` is case-insensitive (RFC 3261 §7.1).
 fn check_version(version: &[u8], offset: usize) -> Result<(), ParseError> {
-    if version.eq_ignore_ascii_case(b"SIP/2.0") {
+    if version == b"SIP/2.0" || version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let other = version.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"SIP/"))
