@@ -451,7 +451,10 @@ const fn hash(word: u64, length: usize) -> usize {
 
 /// The registered name that the first bytes are, in any case, long or compact.
 #[inline(always)]
-#[expect(clippy::indexing_slicing, reason = "slots are taken modulo the table's length, its numbers are those of names")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "slots are taken modulo the table's length, its numbers are those of names"
+)]
 fn known_chunk(chunk: &[u8; LONGEST], length: usize) -> Option<Known> {
     let [first, rest @ ..] = chunk.as_chunks::<8>().0 else { return None };
     let first = u64::from_le_bytes(*first);
