@@ -56,10 +56,10 @@ pub struct Config {
     pub limits: sip_core::Limits,
     /// After this long without an answer of ours to an INVITE, the endpoint says 100 by itself (RFC 3261 §17.2.1).
     pub trying_after: Duration,
-    /// How many server transactions may exist. Past it, new requests are shed.
+    /// How many server transactions may exist. Past it, new requests are shed. A quarter is kept for
+    /// [trusted](crate::Endpoint::trust) addresses.
     pub server_transactions: usize,
-    /// How many server transactions the strangers of one address may hold. Strangers are those who came by datagram
-    /// from an address that was not [trusted](crate::Endpoint::trust).
+    /// How many of them one address may hold that was not [trusted](crate::Endpoint::trust).
     pub stranger_transactions: usize,
     /// How many client transactions may exist. Past it, [`send_request`](crate::Endpoint::send_request) refuses.
     pub client_transactions: usize,
@@ -94,7 +94,7 @@ impl Default for Config {
             limits: sip_core::Limits::default(),
             trying_after: Duration::from_millis(200),
             server_transactions: 100_000,
-            stranger_transactions: 50_000,
+            stranger_transactions: 25_000,
             client_transactions: 100_000,
             trusted_addresses: 65_536,
             retry_after: Duration::from_secs(5),

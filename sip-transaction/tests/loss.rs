@@ -19,7 +19,7 @@ fn count(usual: u64) -> u64 {
 
 fn limits() -> Config {
     Config {
-        server_transactions: 1_000_000,
+        server_transactions: 2_000_000,
         stranger_transactions: 1_000_000,
         client_transactions: 1_000_000,
         ..Config::default()

@@ -216,6 +216,25 @@ fn after_the_fallback_a_large_invite_is_retransmitted_like_any_other() {
 }
 
 #[test]
+fn the_large_ack_to_a_2xx_finds_its_way_without_tcp_too_and_tcp_is_tried_again_after_a_while() {
+    let (mut endpoint, ..) = endpoint(Config::default());
+    let now = support::origin();
+    let mut edit = support::ack(1).edit();
+    edit.set_body(Some("application/sdp"), vec![b'x'; 1_400].into());
+    let ack = edit.finish();
+    endpoint.send_ack(now, ack.clone(), Target::udp(alice())).unwrap();
+    let (_, duties) = drain(&mut endpoint);
+    let [Output::Connect { connection, .. }] = duties[..] else { panic!("{duties:?}") };
+    endpoint.handle_input(now, Input::Closed { connection, reason: CloseReason::Unreachable });
+    let _ = drain(&mut endpoint);
+    // The 2xx comes again, and so does the ACK.
+    endpoint.send_ack(now + MS(500), ack.clone(), Target::udp(alice())).unwrap();
+    assert!(matches!(drain(&mut endpoint).1[..], [Output::Datagram { .. }]));
+    endpoint.send_ack(now + Duration::from_secs(700), ack, Target::udp(alice())).unwrap();
+    assert!(matches!(drain(&mut endpoint).1[..], [Output::Connect { .. }]));
+}
+
+#[test]
 fn large_requests_stay_datagrams_when_the_configuration_says_so() {
     let (mut endpoint, ..) = endpoint(Config { large_requests_by_tcp: false, ..Config::default() });
     endpoint.send_request(support::origin(), large(1), Target::udp(bob())).unwrap();

@@ -193,7 +193,8 @@ impl Endpoint {
         let destination = target.remote;
         let message = self.with_via(request, target.transport, listener, branch);
         let may_switch = self.config.large_requests_by_tcp && message.len() > self.config.datagram_limit;
-        if may_switch && !self.without_tcp.contains(&destination) {
+        let era = self.era(now);
+        if may_switch && !self.without_tcp.contains(&(destination, era)) {
             let stream = Target { transport: Transport::Tcp, listener: None, connection: None, ..*target };
             let chosen = self.listener_for(&stream).unwrap_or(listener);
             if let Ok((id, chosen)) = self.connection_for(now, &stream, chosen) {
@@ -230,7 +231,7 @@ impl Endpoint {
         edit.pop_front(&HeaderName::VIA);
         let message = self.with_via(&edit.finish(), Transport::Udp, listener, &branch);
         self.counters.fallbacks += 1;
-        self.without_tcp.insert(destination);
+        self.without_tcp.insert((destination, self.era(now)));
         let timers = self.config.timers;
         let handles = self.clients.get_mut(slot).map(|client| {
             client.path = Path::Datagram { listener, destination };

@@ -90,10 +90,13 @@ pub struct Endpoint {
     connections: Connections,
     /// Addresses that are not strangers'.
     trusted: Recent<IpAddr, Secret>,
-    /// Addresses that did not take TCP when a request was too large for a datagram.
-    without_tcp: Recent<SocketAddr, Secret>,
-    /// How many server transactions each stranger's address holds.
+    /// Addresses that did not take TCP, each with the [era](Self::era) in which it did not.
+    without_tcp: Recent<(SocketAddr, u64), Secret>,
+    /// The first time that was ever said.
+    origin: Option<Instant>,
+    /// How many server transactions each address holds that nobody vouches for, and all of them together.
     strangers: HashMap<IpAddr, usize, Secret>,
+    counted: usize,
     unanswered: usize,
     outputs: VecDeque<Output>,
     counters: Counters,
@@ -112,6 +115,7 @@ impl Endpoint {
             random,
             secret,
             latest: None,
+            origin: None,
             wheel: Wheel::new(),
             clients: Arena::new(),
             client_keys: HashMap::default(),
@@ -121,6 +125,7 @@ impl Endpoint {
             trusted: Recent::new(config.trusted_addresses, secret),
             without_tcp: Recent::new(1_024, secret),
             strangers: HashMap::with_hasher(secret),
+            counted: 0,
             unanswered: 0,
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -220,9 +225,15 @@ impl Endpoint {
     }
 
     fn clamp(&mut self, now: Instant) -> Instant {
+        self.origin.get_or_insert(now);
         let latest = self.latest.map_or(now, |latest| latest.max(now));
         self.latest = Some(latest);
         latest
+    }
+
+    /// The number of the ten minutes that it is in: what an address did not take is tried again in the next.
+    fn era(&self, now: Instant) -> u64 {
+        self.origin.map_or(0, |origin| now.saturating_duration_since(origin).as_secs() / 600)
     }
 
     fn tell(&mut self, event: Event) {

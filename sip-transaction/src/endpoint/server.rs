@@ -37,7 +37,9 @@ pub(super) struct Server {
     /// Bytes and datagrams received and sent, for strangers.
     received: Traffic,
     sent: Traffic,
-    /// Counted among the strangers of its address.
+    /// Nobody vouches for the sender's address: counted among those of its address.
+    is_counted: bool,
+    /// Nothing shows either that the sender is where he seems to be.
     is_stranger: bool,
     /// The user has taken the request up: what strangers do not get, this one does.
     is_taken: bool,
@@ -224,11 +226,13 @@ impl Endpoint {
         is_internal: bool,
     ) -> Option<Slot> {
         let address = source.remote.ip();
-        let is_stranger = self.is_stranger(&source);
-        if self.servers.len() >= self.config.server_transactions {
-            return None;
-        }
-        if is_stranger && self.strangers.get(&address).is_some_and(|held| *held >= self.config.stranger_transactions) {
+        let is_counted = !self.trusted.contains(&address);
+        let held = self.strangers.get(&address).copied().unwrap_or(0);
+        let limit = self.config.server_transactions;
+        let is_full = self.servers.len() >= limit
+            || (is_counted && (held >= self.config.stranger_transactions || self.counted >= limit - limit / 4));
+        // There are no more CANCELs here than INVITEs that they match.
+        if is_full && !is_internal {
             return None;
         }
         let is_reliable = source.transport.is_reliable();
@@ -251,14 +255,16 @@ impl Endpoint {
             end: None,
             received,
             sent: Traffic::default(),
-            is_stranger,
+            is_counted,
+            is_stranger: is_counted && !is_reliable,
             is_taken: false,
             is_internal,
             is_told: false,
         })?;
         self.server_keys.insert(key, slot);
         self.unanswered += 1;
-        if is_stranger {
+        if is_counted {
+            self.counted += 1;
             *self.strangers.entry(address).or_default() += 1;
         }
         Some(slot)
@@ -394,9 +400,10 @@ impl Endpoint {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
         let address = server.source.remote.ip();
-        if server.is_stranger
+        if server.is_counted
             && let Some(held) = self.strangers.get_mut(&address)
         {
+            self.counted -= 1;
             *held -= 1;
             if *held == 0 {
                 self.strangers.remove(&address);

@@ -64,7 +64,7 @@ pub struct Snapshot {
     pub connections: usize,
     /// Timers that run.
     pub timers: usize,
-    /// Addresses of strangers that hold server transactions.
+    /// Addresses that nobody vouches for and that hold server transactions.
     pub strangers: usize,
     /// Outputs that the driver has not taken.
     pub outputs: usize,

@@ -78,6 +78,11 @@ impl Endpoint {
             CloseReason::Deadline => self.counters.deadlines += 1,
             _ => {}
         }
+        if matches!(connection.phase, Phase::Opening { .. }) {
+            // Large requests need not try it again, nor the ACKs that waited here.
+            let era = self.era(now);
+            self.without_tcp.insert((connection.remote, era));
+        }
         self.tell(Event::ConnectionClosed { connection: id, reason });
         for slot in connection.clients {
             self.on_client_unreachable(now, slot);

@@ -98,7 +98,8 @@ impl Connections {
         Self { arena: Arena::new(), by_remote: HashMap::with_hasher(secret), inbound: HashMap::with_hasher(secret) }
     }
 
-    /// Adds a connection. The newest one to an address is the one that is found by it.
+    /// Adds a connection. The newest one to an address is the one that is found by it, but what others opened to us
+    /// does not take the place of what we opened ourselves.
     pub(crate) fn insert(&mut self, now: Instant, opening: Opening, limits: Limits) -> Option<ConnectionId> {
         let Opening { transport, listener, local, remote, is_inbound } = opening;
         let phase = if is_inbound { Phase::Open } else { Phase::Opening { waiting: Vec::new(), bytes: 0 } };
@@ -117,7 +118,11 @@ impl Connections {
             timer: None,
             clients: BTreeSet::new(),
         })?;
-        self.by_remote.insert((transport, remote), slot);
+        let is_ours = |slot: &Slot| self.arena.get(*slot).is_some_and(|connection| !connection.is_inbound);
+        let name = (transport, remote);
+        if !is_inbound || !self.by_remote.get(&name).is_some_and(is_ours) {
+            self.by_remote.insert(name, slot);
+        }
         if is_inbound {
             *self.inbound.entry(remote.ip()).or_default() += 1;
         }
