@@ -57,14 +57,19 @@ impl Program {
                 _ => {}
             }
         }
-        Self { child, sip: sip.expect("the server is printed"), http: http.expect("the page is printed"), cdr, _folder: folder }
+        Self {
+            child,
+            sip: sip.expect("the server is printed"),
+            http: http.expect("the page is printed"),
+            cdr,
+            _folder: folder,
+        }
     }
 
     /// Gives a command to the running program, as a user would.
     fn execute(&self, line: &str) -> String {
         let http = self.http.to_string();
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_pbx")).args(["--http", &http, "-x", line]).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_pbx")).args(["--http", &http, "-x", line]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
