@@ -29,6 +29,7 @@ pub enum Role {
 /// What a [`B2bua`](super::B2bua) tells its application.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "an event is moved once and few wait at a time")]
 pub enum Event {
     /// A session description is on its way across. It waits for [`forward`](super::B2bua::forward), rewritten for a
     /// relay or as it is, or [`refuse`](super::B2bua::refuse).
