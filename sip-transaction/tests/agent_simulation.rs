@@ -66,7 +66,7 @@ impl Phone {
         let uri = format!("sip:{number}@{to}");
         let mut invite =
             Invite::new(Target::udp(to), uri.parse().unwrap(), address("sip:a@example.com"), address(&uri));
-        if number % 5 != 0 {
+        if !number.is_multiple_of(5) {
             invite.offer = sdp(OFFER);
         }
         let session = self.agent.invite(now, invite).unwrap();
@@ -103,7 +103,7 @@ impl Phone {
                 let uri = request.uri().unwrap();
                 let user = uri.as_sip().and_then(|uri| uri.user.clone()).unwrap();
                 let number: u64 = std::str::from_utf8(&user).unwrap().parse().unwrap();
-                if number % 3 != 0 {
+                if !number.is_multiple_of(3) {
                     self.plan(number % 200, session, Deed::Ring);
                 }
                 match number % 11 {

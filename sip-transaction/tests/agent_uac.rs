@@ -653,3 +653,29 @@ fn a_bye_in_the_early_dialog_cancels_the_call() {
     assert_eq!(cause(scene.event()), Cause::Bye);
     scene.assert_idle();
 }
+
+#[test]
+fn a_re_invite_that_draws_only_a_100_is_cancelled_when_the_call_ends_or_the_ring_time_is_over() {
+    for ends in [true, false] {
+        let mut scene = Scene::with(Config { ring: Duration::from_secs(50), ..Config::default() });
+        let (mut bob, session) = scene.established_to_peer();
+        scene.agent.reinvite(scene.now, session, sdp(OFFER), Vec::new()).unwrap();
+        let again = scene.expect("INVITE ");
+        scene.receive(bob.respond(&again, 100, None));
+        if ends {
+            let bye = bob.request("BYE", scene.branch(), "", None);
+            scene.receive(bye);
+            scene.expect("SIP/2.0 200");
+            scene.expect("CANCEL ");
+            assert_eq!(cause(scene.event()), Cause::Bye);
+        } else {
+            scene.wait(Duration::from_secs(50));
+            scene.expect("CANCEL ");
+            scene.wait(Duration::from_secs(33));
+            assert!(matches!(scene.event(), Event::OfferRejected { .. }));
+            scene.wait(Duration::from_secs(33));
+            assert_eq!(cause(scene.event()), Cause::Timeout);
+        }
+        scene.assert_idle();
+    }
+}

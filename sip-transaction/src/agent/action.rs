@@ -26,6 +26,10 @@ impl Agent {
                 self.retry_offer(now, id);
                 return;
             }
+            Timer::Offer => {
+                self.cancel_offer(now, id);
+                return;
+            }
             Timer::Acknowledge => {
                 self.counters.not_acknowledged += 1;
                 session.accepted = None;
@@ -239,7 +243,11 @@ impl Agent {
         }
         session.accepted = None;
         session.provisional = None;
-        session.own = None;
+        // Nothing else would end a re-INVITE that was only ever answered 100.
+        self.cancel_offer(now, id);
+        if let Some(session) = self.sessions.get_mut(id.0) {
+            session.own = None;
+        }
         self.lingering += 1;
         self.counters.ended += 1;
         // What the peer still waits for is answered (RFC 3261 §15.1.2).

@@ -50,12 +50,7 @@ impl Agent {
         let now = self.clamp(now);
         let session = self.sessions.get_mut(id.0).ok_or(SessionError::Unknown)?;
         match session.own.as_ref() {
-            Some(Own { kind: Kind::Invite, client: Some(client), .. }) => {
-                // When the final response has come, it is told instead.
-                let _ = self.endpoint.cancel(now, *client);
-            }
-            // An UPDATE is answered at once and cannot be cancelled.
-            Some(Own { client: Some(_), .. }) => {}
+            Some(Own { client: Some(_), .. }) => self.cancel_offer(now, id),
             Some(Own { client: None, .. }) => {
                 session.own = None;
                 self.stop(id, Timer::Glare);
@@ -184,7 +179,20 @@ impl Agent {
                 own.client = Some(client);
             }
         }
+        if own.kind == Kind::Invite {
+            let patience = self.config.ring;
+            self.start(now, id, Timer::Offer, patience);
+        }
         Ok(())
+    }
+
+    /// Cancels a re-INVITE of ours. An UPDATE is answered at once and cannot be cancelled.
+    pub(super) fn cancel_offer(&mut self, now: Instant, id: SessionId) {
+        let own = self.sessions.get(id.0).and_then(|session| session.own.as_ref());
+        if let Some(Own { kind: Kind::Invite, client: Some(client), .. }) = own {
+            // When the final response has come, it is told instead.
+            let _ = self.endpoint.cancel(now, *client);
+        }
     }
 
     /// The time after a 491 has passed.

@@ -61,6 +61,7 @@ impl Agent {
                 self.on_call(now, session, CallEvent::Failed(cause));
             }
             (Purpose::Offer(_), Some(session)) => {
+                self.stop(session, Timer::Offer);
                 if let Some(entry) = self.sessions.get_mut(session.0) {
                     entry.exchange.on_response(false);
                 }
@@ -276,6 +277,7 @@ impl Agent {
         if self.retry_with_credentials(now, id, &response) {
             return;
         }
+        self.stop(session, Timer::Offer);
         if let Some(entry) = self.sessions.get_mut(session.0) {
             entry.exchange.on_response(false);
         }
@@ -305,6 +307,7 @@ impl Agent {
         if self.acknowledge_again(now, id, &tag) {
             return;
         }
+        self.stop(session, Timer::Offer);
         let Some(entry) = self.sessions.get_mut(session.0) else { return };
         let alive = !entry.call.is_over();
         let ours = alive && entry.own.as_ref().is_some_and(|own| own.client == Some(id));

@@ -33,11 +33,13 @@ pub(crate) enum Timer {
     Owed,
     /// Time to try a refused re-INVITE again (RFC 3261 §14.1).
     Glare,
+    /// How long a re-INVITE of ours may go unanswered after a 100.
+    Offer,
 }
 
 impl Timer {
     /// How many timers a session has.
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 
     /// The place of the timer in a table of [`Timer::COUNT`].
     pub(crate) const fn index(self) -> usize {
