@@ -47,6 +47,8 @@ pub(crate) struct Link {
     pub(crate) validated: bool,
     /// Bytes that may still be sent to a peer that is not validated.
     budget: usize,
+    /// The frame that was last asked for again, and when.
+    asked: Option<(u8, Instant)>,
 }
 
 impl Link {
@@ -63,6 +65,7 @@ impl Link {
             owed: None,
             validated: true,
             budget: 0,
+            asked: None,
         }
     }
 
@@ -163,7 +166,15 @@ impl Link {
         match arrival {
             Arrival::Next => self.owed = Some(header.timestamp),
             Arrival::Duplicate => self.send_at(cx, header.timestamp, Kind::Iax(Command::Ack), &[]),
-            Arrival::Early => self.send_at(cx, header.timestamp, Kind::Iax(Command::Vnak), &[]),
+            Arrival::Early => {
+                // Once for all frames that overtook the one that is missing; again when that was lost, too.
+                let missing = self.reliable.expected();
+                let recent = |at: Instant| cx.now.saturating_duration_since(at) < Duration::from_millis(100);
+                if !self.asked.is_some_and(|(frame, at)| frame == missing && recent(at)) {
+                    self.asked = Some((missing, cx.now));
+                    self.send_at(cx, header.timestamp, Kind::Iax(Command::Vnak), &[]);
+                }
+            }
             Arrival::Unsequenced => {}
         }
         if header.kind == Kind::Iax(Command::Vnak) {

@@ -498,7 +498,11 @@ fn retransmission_starts_near_twice_the_round_trip_and_grows_tenfold_to_10_s() {
             _ => None,
         })
         .collect();
-    assert_eq!(sent, [(0, false), (600, true), (6_600, true), (16_600, true), (26_600, true)], "four times, then the call is lost");
+    assert_eq!(
+        sent,
+        [(0, false), (600, true), (6_600, true), (16_600, true), (26_600, true)],
+        "four times, then the call is lost"
+    );
 }
 
 #[test]
