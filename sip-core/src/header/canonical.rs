@@ -10,6 +10,10 @@ macro_rules! typed_headers {
         /// The names of the headers that have a type here. All others are read as raw values.
         pub static TYPED: [HeaderName; [$(stringify!($type)),*].len()] = [$($type::NAME),*];
 
+        /// Whether the values of each may be joined by commas.
+        #[cfg(test)]
+        const LISTS: [bool; TYPED.len()] = [$($type::LIST),*];
+
         /// Reads all values of a header line as the type of its name, and writes them as this crate does: `None` if
         /// the name has no type. Whoever only wants to know whether a line is well-formed looks at the result.
         ///
@@ -66,6 +70,13 @@ mod tests {
     #[test]
     fn every_type_has_a_name_of_its_own() {
         assert_eq!(TYPED.iter().collect::<HashSet<_>>().len(), TYPED.len());
+    }
+
+    #[test]
+    fn editing_splits_at_commas_what_reading_splits() {
+        for (name, list) in TYPED.iter().zip(LISTS) {
+            assert_eq!(name.is_list(), list, "{name}");
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Headers {
         if end == self.bytes.len() { self.bytes.clone() } else { self.bytes.slice(..end) }
     }
 
-    fn name(&self, entry: &Entry) -> HeaderName {
+    pub(super) fn name(&self, entry: &Entry) -> HeaderName {
         match entry.known {
             Some(known) => HeaderName::from(known),
             None => HeaderName::unknown(self.bytes.slice(entry.name())),

@@ -2,153 +2,40 @@
 
 use super::Headers;
 use crate::error::ParseError;
-use crate::header::{self, TypedHeader};
-
-/// Calls a macro with every type of header.
-macro_rules! every_header {
-    ($call:ident) => {
-        $call! {
-            Accept,
-            AcceptContact,
-            AcceptEncoding,
-            AcceptLanguage,
-            AcceptResourcePriority,
-            AlertInfo,
-            Allow,
-            AllowEvents,
-            AuthenticationInfo,
-            Authorization,
-            CSeq,
-            CallId,
-            CallInfo,
-            Contact,
-            ContentDisposition,
-            ContentEncoding,
-            ContentLanguage,
-            ContentLength,
-            ContentType,
-            Date,
-            Diversion,
-            ErrorInfo,
-            Event,
-            Expires,
-            FeatureCaps,
-            FlowTimer,
-            From,
-            Geolocation,
-            GeolocationError,
-            GeolocationRouting,
-            HistoryInfo,
-            Identity,
-            InReplyTo,
-            InfoPackage,
-            Join,
-            MaxBreadth,
-            MaxForwards,
-            MimeVersion,
-            MinExpires,
-            MinSe,
-            Organization,
-            PAccessNetworkInfo,
-            PAssertedIdentity,
-            PAssociatedUri,
-            PCalledPartyId,
-            PChargingFunctionAddresses,
-            PChargingVector,
-            PEarlyMedia,
-            PPreferredIdentity,
-            PServedUser,
-            PVisitedNetworkId,
-            Path,
-            Priority,
-            Privacy,
-            ProxyAuthenticate,
-            ProxyAuthenticationInfo,
-            ProxyAuthorization,
-            ProxyRequire,
-            RAck,
-            RSeq,
-            Reason,
-            RecordRoute,
-            RecvInfo,
-            ReferSub,
-            ReferTo,
-            ReferredBy,
-            RejectContact,
-            Replaces,
-            ReplyTo,
-            RequestDisposition,
-            Require,
-            ResourcePriority,
-            RetryAfter,
-            Route,
-            SecurityClient,
-            SecurityServer,
-            SecurityVerify,
-            Server,
-            ServiceRoute,
-            SessionExpires,
-            SessionId,
-            SipEtag,
-            SipIfMatch,
-            Subject,
-            SubscriptionState,
-            Supported,
-            TargetDialog,
-            Timestamp,
-            To,
-            Unsupported,
-            UserAgent,
-            UserToUser,
-            Via,
-            Warning,
-            WwwAuthenticate,
-        }
-    };
-}
+use crate::header::canonical;
 
 impl Headers {
-    /// What is wrong with the values of headers that have a type in [`crate::header`], in no order; empty when every
-    /// one of them parses. Headers without a type are not looked at.
+    /// What is wrong with the header lines whose name has a type in [`crate::header`], in their order, one error a
+    /// line; empty when every one of them parses. Headers without a type are not looked at.
     #[must_use]
     pub fn malformed(&self) -> Vec<ParseError> {
-        let mut found = Vec::new();
-        macro_rules! check {
-            ($($header:ident,)*) => {
-                $(found.extend(self.errors::<header::$header>());)*
-            };
-        }
-        every_header!(check);
-        found
-    }
-
-    fn errors<H: TypedHeader>(&self) -> impl Iterator<Item = ParseError> {
-        self.all::<H>().filter_map(Result::err)
+        let lines = self.entries().iter().filter(|entry| entry.known.is_some());
+        let errors = lines.filter_map(|entry| {
+            let error = canonical(&self.name(entry), &self.value(entry))?.err()?;
+            let origin = if entry.folded { 0 } else { entry.value().start };
+            Some(ParseError { offset: error.offset + origin, ..error })
+        });
+        errors.collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use bytes::Bytes;
 
-    use super::*;
+    use crate::error::{ErrorKind, Part};
+    use crate::header::HeaderName;
+    use crate::message::{Limits, Message};
 
     #[test]
-    fn editing_splits_at_commas_what_reading_splits() {
-        let (mut names, mut differing) = (HashSet::new(), Vec::new());
-        macro_rules! check {
-            ($($header:ident,)*) => {
-                $(
-                    let name = header::$header::NAME;
-                    if name.is_list() != header::$header::LIST {
-                        differing.push(name.clone());
-                    }
-                    assert!(names.insert(name), "two types of one name");
-                )*
-            };
-        }
-        every_header!(check);
-        assert!(differing.is_empty(), "{differing:?}");
-        assert!(names.len() > 90);
+    fn every_malformed_line_is_reported_with_its_place() {
+        let text = "OPTIONS sip:a SIP/2.0\r\nVia: ?\r\nMax-Forwards: 70\r\nX-Any: <\r\nCSeq: 1\r\n\r\n";
+        let message = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
+        let found = message.headers().malformed();
+        let places = found.iter().map(|error| (error.part.clone(), error.offset)).collect::<Vec<_>>();
+        let via = (Part::Header(HeaderName::VIA), text.find('?').unwrap());
+        let cseq = (Part::Header(HeaderName::CSEQ), text.find("1\r\n\r\n").unwrap() + 1);
+        assert_eq!(places, [via, cseq]);
+        assert_eq!(found[0].kind, ErrorKind::Syntax);
     }
 }
