@@ -19,7 +19,9 @@ fn request(lines: impl AsRef<[u8]>) -> Request {
 #[test]
 fn a_closing_bracket_before_an_opening_one_is_refused_without_a_panic() {
     fn refuse<H: TypedHeader>() {
-        for value in [">a<", "a> <sip:b", "> <", "\"a\" >sip:b@c<", "<>", "<", ">", "\"", "\"\\", "<sip:b@c", "sip:b@c>"] {
+        for value in
+            [">a<", "a> <sip:b", "> <", "\"a\" >sip:b@c<", "<>", "<", ">", "\"", "\"\\", "<sip:b@c", "sip:b@c>"]
+        {
             let value = Bytes::from_static(value.as_bytes());
             assert!(H::parse(&value).is_err(), "{} {value:?}", H::NAME);
         }
@@ -140,8 +142,10 @@ fn header_values_that_are_nearly_right_never_panic() {
         }
         for variant in variants {
             let variant = Bytes::from(variant);
-            let _ = (NameAddr::parse(&variant), Via::parse(&variant), Contact::parse(&variant), Replaces::parse(&variant));
-            let _ = (ReferTo::parse(&variant), ReferredBy::parse(&variant), CallId::parse(&variant), Uri::parse(&variant));
+            let _ =
+                (NameAddr::parse(&variant), Via::parse(&variant), Contact::parse(&variant), Replaces::parse(&variant));
+            let _ =
+                (ReferTo::parse(&variant), ReferredBy::parse(&variant), CallId::parse(&variant), Uri::parse(&variant));
             tried += 1;
         }
     }
