@@ -105,7 +105,7 @@ fn run(calls: usize, seed: u64) {
         }
         if begun < calls {
             begun += 1;
-            let (from, peer) = if net.random() % 2 == 0 { (a, "b") } else { (b, "a") };
+            let (from, peer) = if net.random().is_multiple_of(2) { (a, "b") } else { (b, "a") };
             match net.at(from, |e, now| e.dial(now, peer, &NewCall::to("600"))) {
                 Ok(call) => {
                     // Some callers give up before anything is known.
