@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip_core::header::HeaderName;
-use sip_transaction::{Config, Endpoint, Event, Input, ListenerId, RespondError, Target};
+use sip_transaction::{Config, Endpoint, Event, Input, ListenerId, Target};
 use support::{MS, alice, arriving, drain, endpoint, payloads, request, response};
 
 fn receive(endpoint: &mut Endpoint, now: Instant, listener: ListenerId, source: SocketAddr, payload: Bytes) {
@@ -143,12 +143,7 @@ fn a_stranger_gets_at_most_three_bytes_for_each_of_his_and_nothing_again_unless_
     let [Event::Request { id, request, .. }] = &events[..] else { panic!("{events:?}") };
     // The 100 that would be due waits until he asks again.
     assert!(run(&mut endpoint, now, MS(400)).is_empty());
-    let long = "x".repeat(invite.len() * 3);
-    let too_long = sip_core::Response::to(request, support::status(401))
-        .raw(&HeaderName::WWW_AUTHENTICATE, format!("Digest realm=\"{long}\""))
-        .build();
     let later = now + MS(450);
-    assert_eq!(endpoint.respond(later, *id, too_long), Err(RespondError::Amplification));
     endpoint.respond(later, *id, response(request, 401)).unwrap();
     let answer = payloads(&drain(&mut endpoint).1);
     assert_eq!(answer.len(), 1);
@@ -162,6 +157,28 @@ fn a_stranger_gets_at_most_three_bytes_for_each_of_his_and_nothing_again_unless_
         sent += payloads(&drain(&mut endpoint).1).iter().map(Bytes::len).sum::<usize>();
     }
     assert!(sent <= 3 * invite.len() * 52);
+}
+
+#[test]
+fn an_answer_that_is_too_long_for_a_stranger_waits_until_he_has_asked_again() {
+    let (mut endpoint, udp, _) = endpoint(Config::default());
+    let now = support::origin();
+    let register = arriving("REGISTER", 1, "192.0.2.1", "z9hG4bKone");
+    receive(&mut endpoint, now, udp, alice(), register.clone());
+    let (events, _) = drain(&mut endpoint);
+    let [Event::Request { id, request, .. }] = &events[..] else { panic!("{events:?}") };
+    let challenge = format!("Digest realm=\"{}\"", "x".repeat(register.len() * 3));
+    let long = sip_core::Response::to(request, support::status(401))
+        .to_tag(b"bob")
+        .raw(&HeaderName::WWW_AUTHENTICATE, challenge)
+        .build();
+    endpoint.respond(now, *id, long.clone()).unwrap();
+    assert!(drain(&mut endpoint).1.is_empty());
+    assert_eq!(endpoint.snapshot().counters.amplification_prevented, 1);
+    receive(&mut endpoint, now + MS(500), udp, alice(), register);
+    assert_eq!(payloads(&drain(&mut endpoint).1), [long.to_bytes()]);
+    run(&mut endpoint, now, Duration::from_secs(100));
+    assert!(endpoint.snapshot().is_idle());
 }
 
 #[test]

@@ -47,9 +47,6 @@ pub enum RespondError {
     /// RFC 4320 §4: to requests other than INVITE, no provisional response but 100, and never 408.
     #[error("this status must not answer a request other than invite")]
     Forbidden,
-    /// The sender is a stranger and the response is more than three times as long as the request.
-    #[error("too long an answer for a stranger")]
-    Amplification,
 }
 
 /// Why [`cancel`](crate::Endpoint::cancel) was refused.

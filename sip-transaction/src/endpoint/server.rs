@@ -67,6 +67,9 @@ impl Endpoint {
     /// the user's part (RFC 3261 §13.3.1.4). The response must have the Via of the request, as
     /// [`Response::to`] gives it.
     ///
+    /// What would be more than three bytes for each that a [stranger](Self::trust) sent is held back until his request
+    /// comes again.
+    ///
     /// # Errors
     /// When the transaction is over or the response may not be given.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: Response) -> Result<(), RespondError> {
@@ -95,9 +98,6 @@ impl Endpoint {
         let message = response.to_bytes();
         if status.is_success() || (status.is_provisional() && status != StatusCode::TRYING) {
             server.is_taken = true;
-        }
-        if !self.may_send(id.0, message.len(), false) {
-            return Err(RespondError::Amplification);
         }
         if let Some(server) = self.servers.get_mut(id.0) {
             server.last = Some(message);
@@ -281,21 +281,17 @@ impl Endpoint {
         let mut ended = Ended::Completed;
         for action in actions {
             match action {
-                Action::Send => is_stuck |= !self.send_last(now, slot),
+                Action::Send => is_stuck |= !self.send_if_allowed(now, slot),
                 Action::SendAgain => {
                     if self.may_send(slot, 0, true) {
                         self.counters.retransmissions_sent += 1;
                         is_stuck |= !self.send_last(now, slot);
                     }
                 }
-                Action::Repeat => {
-                    let length = self.servers.get(slot).and_then(|server| server.last.as_ref()).map(Bytes::len);
-                    match length {
-                        Some(length) if self.may_send(slot, length, false) => is_stuck |= !self.send_last(now, slot),
-                        Some(_) => {}
-                        None => self.send_trying(now, slot),
-                    }
-                }
+                Action::Repeat => match self.servers.get(slot).is_some_and(|server| server.last.is_some()) {
+                    true => is_stuck |= !self.send_if_allowed(now, slot),
+                    false => self.send_trying(now, slot),
+                },
                 Action::SendTrying => self.send_trying(now, slot),
                 Action::Start(timer, span) => {
                     let handle = self.wheel.start(now, now + span, Owner::Server(slot, timer));
@@ -322,6 +318,12 @@ impl Endpoint {
         if is_stuck {
             self.run_server(now, slot, ServerEvent::TransportError);
         }
+    }
+
+    /// Sends the last response, or holds it back until a stranger has asked often enough. `false` when it cannot be sent.
+    fn send_if_allowed(&mut self, now: Instant, slot: Slot) -> bool {
+        let length = self.servers.get(slot).and_then(|server| server.last.as_ref()).map_or(0, Bytes::len);
+        !self.may_send(slot, length, false) || self.send_last(now, slot)
     }
 
     /// Sends the last response, first or again. Whether that was possible.
@@ -432,5 +434,19 @@ impl Server {
         let last = Message::parse(self.last.clone()?, &sip_core::Limits::default()).ok()?;
         let to = last.headers().require::<To>().ok()?;
         to.tag().map(Bytes::copy_from_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_transaction_takes_less_than_640_bytes_beside_its_messages() {
+        // Its entry with its generation, its key with its slot, and three timers; twice that at worst, while tables grow.
+        let entry = size_of::<Option<Server>>() + 8;
+        let key = size_of::<(Key, Slot)>() + 1;
+        let timers = 3 * 48;
+        assert!(entry + key + timers < 640, "{entry} + {key} + {timers}");
     }
 }
