@@ -1,4 +1,4 @@
-//! SIP server policies, without I/O: who is asking, where users are, and the back-to-back user agent.
+#![doc = include_str!("../README.md")]
 #![warn(
     missing_docs,
     clippy::unwrap_used,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Attribute, Capabilities, Codec, Connection, Direction, Fmtp, Media, Preference, RtpMap, Session, Stream, Time,
+    TypedAttribute,
 };
 
 /// The first dynamic payload type, for events in offers; RFC 3551 §3 gives 96 to 127.

@@ -45,6 +45,59 @@ impl Attribute {
     }
 }
 
+/// An attribute whose value has a type. Whoever uses this crate may define his own:
+///
+/// ```
+/// use bytes::Bytes;
+/// use sip_core::sdp::{Media, TypedAttribute};
+///
+/// /// `a=content` (RFC 4796).
+/// struct Content(Bytes);
+///
+/// impl TypedAttribute for Content {
+///     const NAME: &'static str = "content";
+///
+///     fn parse(value: &Bytes) -> Option<Self> {
+///         (!value.is_empty()).then(|| Self(value.clone()))
+///     }
+///
+///     fn write(&self, out: &mut Vec<u8>) {
+///         out.extend_from_slice(&self.0);
+///     }
+/// }
+///
+/// let media = Media::new("video", 5000, "RTP/AVP").with_attribute(Content("slides".into()).to_attribute());
+/// assert_eq!(media.typed::<Content>().unwrap().0, "slides");
+/// ```
+pub trait TypedAttribute: Sized {
+    /// The attribute's name.
+    const NAME: &'static str;
+
+    /// Reads the attribute's value; of an attribute without a value it is empty. `None` when it breaks the grammar.
+    fn parse(value: &Bytes) -> Option<Self>;
+
+    /// Writes the value. With nothing written the attribute has no value.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// The attribute.
+    fn to_attribute(&self) -> Attribute {
+        let mut value = Vec::new();
+        self.write(&mut value);
+        Attribute {
+            name: Bytes::from_static(Self::NAME.as_bytes()),
+            value: (!value.is_empty()).then(|| Bytes::from(value)),
+        }
+    }
+}
+
+/// All attributes of a type that can be read.
+pub(crate) fn typed<A: TypedAttribute>(attributes: &[Attribute]) -> impl Iterator<Item = A> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.name == A::NAME)
+        .filter_map(|attribute| A::parse(attribute.value.as_ref().unwrap_or(&Bytes::new())))
+}
+
 /// A `b=` line: how much bandwidth (RFC 8866 §5.8).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Bandwidth {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Attribute;
+use super::TypedAttribute;
 use super::text::{number, split_once};
 
 /// An `a=rtpmap` attribute (RFC 8866 §6.6), or what RFC 3551 says of a payload type without one.
@@ -18,10 +18,10 @@ pub struct RtpMap {
     pub channels: u8,
 }
 
-impl RtpMap {
-    /// Reads the attribute's value: `payload encoding/rate[/channels]`.
-    #[must_use]
-    pub fn parse(value: &Bytes) -> Option<Self> {
+impl TypedAttribute for RtpMap {
+    const NAME: &'static str = "rtpmap";
+
+    fn parse(value: &Bytes) -> Option<Self> {
         let (payload, rest) = split_once(value.trim_ascii(), b' ')?;
         let mut pieces = rest.trim_ascii().split(|byte| *byte == b'/');
         let encoding = pieces.next().filter(|name| !name.is_empty())?;
@@ -31,18 +31,17 @@ impl RtpMap {
         Some(Self { payload: payload_type(payload)?, encoding: value.slice_ref(encoding), clock_rate, channels })
     }
 
-    /// The attribute.
-    #[must_use]
-    pub fn to_attribute(&self) -> Attribute {
-        let mut value = format!("{} ", self.payload).into_bytes();
-        value.extend_from_slice(&self.encoding);
-        value.extend_from_slice(format!("/{}", self.clock_rate).as_bytes());
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{} ", self.payload).as_bytes());
+        out.extend_from_slice(&self.encoding);
+        out.extend_from_slice(format!("/{}", self.clock_rate).as_bytes());
         if self.channels != 1 {
-            value.extend_from_slice(format!("/{}", self.channels).as_bytes());
+            out.extend_from_slice(format!("/{}", self.channels).as_bytes());
         }
-        Attribute::new("rtpmap", value)
     }
+}
 
+impl RtpMap {
     /// What a payload type means without `a=rtpmap` (RFC 3551 tables 4 and 5).
     #[must_use]
     pub fn from_static(payload: u8) -> Option<Self> {
@@ -105,13 +104,22 @@ pub struct Fmtp {
     pub parameters: Bytes,
 }
 
-impl Fmtp {
-    /// Reads the attribute's value.
-    #[must_use]
-    pub fn parse(value: &Bytes) -> Option<Self> {
+impl TypedAttribute for Fmtp {
+    const NAME: &'static str = "fmtp";
+
+    fn parse(value: &Bytes) -> Option<Self> {
         let (format, parameters) = split_once(value, b' ')?;
         Some(Self { format: value.slice_ref(format), parameters: value.slice_ref(parameters.trim_ascii()) })
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.format);
+        out.push(b' ');
+        out.extend_from_slice(&self.parameters);
+    }
+}
+
+impl Fmtp {
 
     /// A parameter of the usual `name=value;name=value` syntax. Names are compared without regard to case.
     #[must_use]

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes};
 
 use super::codec::payload_type;
 use super::text::{number, put, put_line, split_once, words};
-use super::{Attribute, Bandwidth, Connection, Direction, Fmtp, Rtcp, RtpMap, UnknownLine};
+use super::{Attribute, Bandwidth, Connection, Direction, Fmtp, Rtcp, RtpMap, TypedAttribute, UnknownLine, attribute};
 
 /// A media description (RFC 8866 §5.14).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -162,6 +162,17 @@ impl Media {
         values(&self.attributes, name)
     }
 
+    /// The first attribute of a type that can be read.
+    #[must_use]
+    pub fn typed<A: TypedAttribute>(&self) -> Option<A> {
+        self.all().next()
+    }
+
+    /// All attributes of a type that can be read.
+    pub fn all<A: TypedAttribute>(&self) -> impl Iterator<Item = A> {
+        attribute::typed(&self.attributes)
+    }
+
     /// Whether there is an attribute of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -189,7 +200,7 @@ impl Media {
 
     /// All `a=rtpmap` that can be read.
     pub fn rtpmaps(&self) -> impl Iterator<Item = RtpMap> {
-        self.values("rtpmap").filter_map(RtpMap::parse)
+        self.all()
     }
 
     /// The formats with their meanings, in order. Formats without a meaning are passed over.
@@ -200,7 +211,7 @@ impl Media {
     /// The parameters of a format.
     #[must_use]
     pub fn fmtp(&self, format: impl AsRef<[u8]>) -> Option<Fmtp> {
-        self.values("fmtp").filter_map(Fmtp::parse).find(|fmtp| fmtp.format == *format.as_ref())
+        self.all::<Fmtp>().find(|fmtp| fmtp.format == *format.as_ref())
     }
 
     /// The direction that this stream states itself. [`Session::direction_of`](super::Session::direction_of) knows the
@@ -225,7 +236,7 @@ impl Media {
     /// Where RTCP goes, when it is said.
     #[must_use]
     pub fn rtcp(&self) -> Option<Rtcp> {
-        self.values("rtcp").find_map(Rtcp::parse)
+        self.typed()
     }
 
     /// Whether RTCP may share the port of RTP (RFC 5761).

@@ -46,9 +46,10 @@ mod rtcp;
 mod session;
 mod text;
 mod time;
+mod typed;
 
 pub use answer::{AnswerError, answer, offer};
-pub use attribute::{Attribute, Bandwidth, UnknownLine};
+pub use attribute::{Attribute, Bandwidth, TypedAttribute, UnknownLine};
 pub use capabilities::{Capabilities, Preference, Stream};
 pub use codec::{Codec, Fmtp, RtpMap};
 pub use connection::Connection;
@@ -59,4 +60,8 @@ pub use media::Media;
 pub use origin::Origin;
 pub use rtcp::Rtcp;
 pub use session::Session;
-pub use time::Time;
+pub use time::{Repeat, Time, ZoneAdjustment};
+pub use typed::{
+    Candidate, CandidateType, Crypto, CryptoKey, ExtMap, Fingerprint, Group, IceOptions, IcePwd, IceUfrag, Key, MasterKey,
+    Mid, RtcpFb, Setup, Ssrc, SsrcGroup, T38, T38ErrorCorrection,
+};

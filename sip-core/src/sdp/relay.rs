@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Media, Rtcp, Session};
+use super::{Media, Rtcp, Session, TypedAttribute};
 
 /// Attributes that lead media past a relay or tell where a peer is (RFC 8839, RFC 3605, RFC 6544).
 const PATHS: [&str; 8] = [

@@ -1,9 +1,9 @@
 //! Where RTCP goes when it is not the next port: `a=rtcp`.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::text::{number, words};
-use super::{Attribute, Connection};
+use super::{Connection, TypedAttribute};
 
 /// An `a=rtcp` attribute (RFC 3605).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,10 +14,10 @@ pub struct Rtcp {
     pub connection: Option<Connection>,
 }
 
-impl Rtcp {
-    /// Reads the attribute's value.
-    #[must_use]
-    pub fn parse(value: &Bytes) -> Option<Self> {
+impl TypedAttribute for Rtcp {
+    const NAME: &'static str = "rtcp";
+
+    fn parse(value: &Bytes) -> Option<Self> {
         let mut words = words(value);
         let port = number(&words.next()?)?;
         let connection = match words.next() {
@@ -27,15 +27,12 @@ impl Rtcp {
         words.next().is_none().then_some(Self { port, connection })
     }
 
-    /// The attribute.
-    #[must_use]
-    pub fn to_attribute(&self) -> Attribute {
-        let mut value = BytesMut::from(self.port.to_string().as_bytes());
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.port.to_string().as_bytes());
         if let Some(connection) = &self.connection {
-            value.put_u8(b' ');
-            connection.encode(&mut value);
+            out.push(b' ');
+            connection.encode(out);
         }
-        Attribute::new("rtcp", value.freeze())
     }
 }
 

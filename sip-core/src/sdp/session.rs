@@ -7,7 +7,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::media::{self, encode_bandwidths, encode_tail};
 use super::text::{put, put_line};
-use super::{Attribute, Bandwidth, Connection, Direction, Limits, Media, Origin, Time, UnknownLine};
+use super::{
+    Attribute, Bandwidth, Connection, Direction, Group, Limits, Media, Origin, Time, TypedAttribute, UnknownLine, attribute,
+};
 use crate::error::ParseError;
 
 /// A session description (RFC 8866 §5).
@@ -166,6 +168,31 @@ impl Session {
     /// The values of all attributes of the session of that name.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Bytes> {
         media::values(&self.attributes, name)
+    }
+
+    /// The first attribute of the session of a type that can be read.
+    #[must_use]
+    pub fn typed<A: TypedAttribute>(&self) -> Option<A> {
+        self.all().next()
+    }
+
+    /// All attributes of the session of a type that can be read.
+    pub fn all<A: TypedAttribute>(&self) -> impl Iterator<Item = A> {
+        attribute::typed(&self.attributes)
+    }
+
+    /// An attribute of a stream that the session may state for all, such as ICE credentials or a fingerprint: the
+    /// stream's own, or else the session's.
+    #[must_use]
+    pub fn typed_of<A: TypedAttribute>(&self, media: &Media) -> Option<A> {
+        media.typed().or_else(|| self.typed())
+    }
+
+    /// The streams of a group, in its order (RFC 5888): those whose `a=mid` it names.
+    pub fn members<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Media> {
+        group.mids.iter().filter_map(|mid| {
+            self.media.iter().find(|media| media.values("mid").next() == Some(mid))
+        })
     }
 
     /// The direction of a stream: what it states itself, or the session's default, or `sendrecv` (RFC 8866 §6.7).
