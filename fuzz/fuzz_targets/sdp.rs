@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use sip_core::sdp::{Limits, Session};
+use sip_core::sdp::{Limits, Session, TypedAttribute};
 
 fuzz_target!(|data: &[u8]| {
     // Half of the inputs begin with what every description begins with.

@@ -120,7 +120,6 @@ impl TypedAttribute for Fmtp {
 }
 
 impl Fmtp {
-
     /// A parameter of the usual `name=value;name=value` syntax. Names are compared without regard to case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {

@@ -62,6 +62,6 @@ pub use rtcp::Rtcp;
 pub use session::Session;
 pub use time::{Repeat, Time, ZoneAdjustment};
 pub use typed::{
-    Candidate, CandidateType, Crypto, CryptoKey, ExtMap, Fingerprint, Group, IceOptions, IcePwd, IceUfrag, Key, MasterKey,
-    Mid, RtcpFb, Setup, Ssrc, SsrcGroup, T38, T38ErrorCorrection,
+    Candidate, CandidateType, Crypto, CryptoKey, ExtMap, Fingerprint, Group, IceOptions, IcePwd, IceUfrag, Key,
+    MasterKey, Mid, RtcpFb, Setup, Ssrc, SsrcGroup, T38, T38ErrorCorrection,
 };

@@ -8,7 +8,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::media::{self, encode_bandwidths, encode_tail};
 use super::text::{put, put_line};
 use super::{
-    Attribute, Bandwidth, Connection, Direction, Group, Limits, Media, Origin, Time, TypedAttribute, UnknownLine, attribute,
+    Attribute, Bandwidth, Connection, Direction, Group, Limits, Media, Origin, Time, TypedAttribute, UnknownLine,
+    attribute,
 };
 use crate::error::ParseError;
 
@@ -190,9 +191,7 @@ impl Session {
 
     /// The streams of a group, in its order (RFC 5888): those whose `a=mid` it names.
     pub fn members<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Media> {
-        group.mids.iter().filter_map(|mid| {
-            self.media.iter().find(|media| media.values("mid").next() == Some(mid))
-        })
+        group.mids.iter().filter_map(|mid| self.media.iter().find(|media| media.values("mid").next() == Some(mid)))
     }
 
     /// The direction of a stream: what it states itself, or the session's default, or `sendrecv` (RFC 8866 §6.7).

@@ -152,9 +152,8 @@ mod tests {
 
     #[test]
     fn the_inline_key_of_rfc_4568_is_read_and_made() {
-        let value = Bytes::from_static(
-            b"1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR|2^20|1:32",
-        );
+        let value =
+            Bytes::from_static(b"1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR|2^20|1:32");
         let crypto = Crypto::parse(&value).unwrap();
         let key = crypto.keys[0].master_key().unwrap();
         assert_eq!(key.key_and_salt.len(), 30);

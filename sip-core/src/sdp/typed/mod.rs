@@ -51,8 +51,8 @@ macro_rules! attribute_tests {
         #[test]
         fn any_bytes_that_are_read_are_written_and_read_the_same() {
             use proptest::prelude::*;
-            let words = ["1", "20", "audio", "UDP", "typ", "host", "a:b", "inline:YWJj|2^20|1:4", "192.0.2.1", "*", " ", "sha-256", "AB:CD"];
-            let text = proptest::collection::vec(proptest::sample::select(&words[..]), 0..10)
+            const WORDS: &[&str] = &["1", "20", "audio", "UDP", "typ", "host", "a:b", "inline:YWJj|2^20|1:4", "192.0.2.1", "*", " ", "sha-256", "AB:CD"];
+            let text = proptest::collection::vec(proptest::sample::select(WORDS), 0..10)
                 .prop_map(|words| words.join(" "));
             proptest!(|(text in prop_oneof!["[ -~]{0,30}", text])| {
                 let value = bytes::Bytes::from(text);
