@@ -47,6 +47,7 @@
 
 mod config;
 mod decision;
+mod guard;
 mod nonce;
 mod replay;
 
@@ -60,6 +61,7 @@ use sip_core::{Method, ParseError, Request, StatusCode};
 
 pub use config::Config;
 pub use decision::{Cause, Challenges, Decision, Identity, Query, Refusal, Role};
+pub use guard::{Guard, GuardConfig, GuardSnapshot};
 use nonce::{Nonces, Stamp};
 use replay::{Replays, Use};
 
