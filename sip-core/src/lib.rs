@@ -9,6 +9,7 @@
 )]
 
 pub mod auth;
+pub mod body;
 mod error;
 pub mod framing;
 pub mod header;

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::Limits;
 use super::index::{Entries, Entry};
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::{HeaderName, TypedHeader, Values};
@@ -33,7 +34,7 @@ pub struct Header {
 
 impl Headers {
     /// The header section of nothing, on which builders begin.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { bytes: Bytes::new(), start: 0, body: 0, entries: Entries::new() }
     }
 
@@ -41,6 +42,17 @@ impl Headers {
     #[inline]
     pub(super) fn from_parts(bytes: Bytes, start: usize, entries: Entries, body: usize) -> Self {
         Self { bytes, start: start as u32, body: body as u32, entries }
+    }
+
+    /// A header section that stands alone, with the empty line that ends it: of a body part or a fragment. Also says
+    /// where what follows begins.
+    pub(crate) fn section(bytes: &Bytes, limits: &Limits) -> Result<(Self, usize), ParseError> {
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, 0));
+        }
+        let mut entries = Entries::new();
+        let end = super::index::section(bytes, 0, limits, &mut entries)?.end;
+        Ok((Self::from_parts(bytes.clone(), 0, entries, end), end))
     }
 
     /// How many header lines there are.

@@ -29,6 +29,7 @@ pub use request::Request;
 pub use response::Response;
 pub use status::StatusCode;
 
+use crate::body::FragmentStart;
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::HeaderName;
 use index::Entries;
@@ -171,6 +172,23 @@ pub(crate) fn head_extent(head: &[u8], limits: &Limits) -> Result<(usize, Option
         return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, section.end));
     }
     Ok((length, error))
+}
+
+/// The start line of a fragment, whose first line ends with CRLF.
+pub(crate) fn start_of(bytes: &Bytes, limits: &Limits) -> Result<FragmentStart, ParseError> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, 0));
+    }
+    let part = |range: std::ops::Range<u32>| {
+        let range = range.start as usize..range.end as usize;
+        if range.is_empty() { Bytes::new() } else { bytes.slice(range) }
+    };
+    Ok(match StartLine::parse(bytes, limits)?.line {
+        Line::Request { method, uri } => {
+            FragmentStart::Request { method: Method::from_range(bytes, method), uri: part(uri) }
+        }
+        Line::Status { status, reason } => FragmentStart::Response { status, reason: part(reason) },
+    })
 }
 
 /// On a stream nobody knows where a message without Content-Length ends (RFC 3261 §18.3).

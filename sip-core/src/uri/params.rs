@@ -76,11 +76,12 @@ impl Params {
 
     /// Reads a list that is not preceded by anything, and so lacks its first `;`.
     pub(crate) fn parse_bare(value: &Bytes) -> Scan<Self> {
+        let space = value.len() - value.trim_ascii_start().len();
         let mut list = BytesMut::with_capacity(value.len() + 1);
         list.put_u8(b';');
-        list.put_slice(value);
+        list.put_slice(value.trim_ascii_start());
         scan::whole(&list.freeze(), Self::scan)
-            .map_err(|fault| Fault { offset: fault.offset.saturating_sub(1), ..fault })
+            .map_err(|fault| Fault { offset: (fault.offset + space).saturating_sub(1), ..fault })
     }
 
     /// Reads the parameters of a URI, without white space.
