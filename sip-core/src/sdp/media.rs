@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use bytes::{BufMut, Bytes};
 
 use super::codec::payload_type;
+use super::order::Order;
 use super::text::{number, put, put_line, split_once, words};
 use super::{Attribute, Bandwidth, Connection, Direction, Fmtp, Rtcp, RtpMap, TypedAttribute, UnknownLine, attribute};
 
@@ -38,6 +39,8 @@ pub struct Media {
     pub attributes: Vec<Attribute>,
     /// Lines of types that are not defined.
     pub unknown: Vec<UnknownLine>,
+    /// The order in which the lines came.
+    pub(crate) order: Order,
 }
 
 impl Media {
@@ -58,6 +61,7 @@ impl Media {
             key: None,
             attributes: Vec::new(),
             unknown: Vec::new(),
+            order: Order::default(),
         }
     }
 
@@ -82,6 +86,15 @@ impl Media {
 
     /// Writes all lines of the stream.
     pub fn encode(&self, out: &mut impl BufMut) {
+        if self.order.is_canonical() {
+            return self.encode_canonical(out);
+        }
+        let mut lines = Vec::with_capacity(256);
+        self.encode_canonical(&mut lines);
+        self.order.write(&lines, out);
+    }
+
+    fn encode_canonical(&self, out: &mut impl BufMut) {
         out.put_slice(b"m=");
         put(out, &self.kind);
         match &self.port_text {

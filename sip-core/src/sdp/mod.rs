@@ -39,6 +39,7 @@ mod direction;
 mod flow;
 mod limits;
 mod media;
+mod order;
 mod origin;
 mod parse;
 mod relay;

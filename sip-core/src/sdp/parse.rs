@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::order::Order;
 use super::text::{split_once, words};
 use super::{Attribute, Bandwidth, Connection, Limits, Media, Origin, Session, Time, UnknownLine};
 use crate::error::{ErrorKind, ParseError, Part};
@@ -25,6 +26,8 @@ pub(crate) fn session(bytes: &Bytes, limits: &Limits) -> Result<Session, ParseEr
     let mut head = Head::new();
     let mut media: Vec<Media> = Vec::new();
     let mut count = 1;
+    let mut head_order = vec![b'v'];
+    let mut order: Vec<u8> = Vec::new();
     for line in lines {
         let (offset, kind, value) = line?;
         count += 1;
@@ -36,8 +39,15 @@ pub(crate) fn session(bytes: &Bytes, limits: &Limits) -> Result<Session, ParseEr
             if media.len() == limits.media || stream.formats.len() > limits.formats {
                 return Err(error(ErrorKind::TooLarge, offset));
             }
+            remember(&mut order, &mut media);
             media.push(stream);
+            order.push(b'm');
             continue;
+        }
+        if media.is_empty() {
+            head_order.push(kind);
+        } else {
+            order.push(kind);
         }
         let result = match media.last_mut() {
             Some(stream) => media_line(stream, kind, value),
@@ -48,7 +58,16 @@ pub(crate) fn session(bytes: &Bytes, limits: &Limits) -> Result<Session, ParseEr
     let (Some(origin), Some(name)) = (head.origin, head.name) else {
         return Err(error(ErrorKind::Missing, bytes.len()));
     };
-    Ok(Session { origin, name, media, ..head.rest })
+    remember(&mut order, &mut media);
+    Ok(Session { origin, name, media, order: Order::of_session(head_order), ..head.rest })
+}
+
+/// Gives the last stream the order of its lines.
+fn remember(order: &mut Vec<u8>, media: &mut [Media]) {
+    let letters = core::mem::take(order);
+    if let Some(stream) = media.last_mut() {
+        stream.order = Order::of_media(letters);
+    }
 }
 
 /// What comes before the first stream.
@@ -227,7 +246,8 @@ mod tests {
     fn lines_out_of_order_are_read_and_put_in_order() {
         let moved =
             EXAMPLE.replace("s=Call to John Smith\r\n", "").replace("t=0 0\r\n", "t=0 0\r\ns=Call to John Smith\r\n");
-        assert_eq!(parse(&moved).unwrap().to_string(), EXAMPLE);
+        assert_eq!(parse(&moved), parse(EXAMPLE));
+        assert_eq!(parse(&moved).unwrap().to_string(), moved);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::media::{self, encode_bandwidths, encode_tail};
+use super::order::Order;
 use super::text::{put, put_line};
 use super::{
     Attribute, Bandwidth, Connection, Direction, Group, Limits, Media, Origin, Time, TypedAttribute, UnknownLine,
@@ -15,8 +16,8 @@ use crate::error::ParseError;
 
 /// A session description (RFC 8866 §5).
 ///
-/// Lines are written in the RFC's order, whatever order they came in; lines of one type keep theirs. Whatever bytes a
-/// field is set to, it is written as one line.
+/// Lines are written in the order in which they came, or else in the RFC's. The order says nothing: descriptions that
+/// differ in it alone are equal. Whatever bytes a field is set to, it is written as one line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Session {
     /// `o=`.
@@ -47,6 +48,8 @@ pub struct Session {
     pub unknown: Vec<UnknownLine>,
     /// The streams.
     pub media: Vec<Media>,
+    /// The order in which the lines came.
+    pub(crate) order: Order,
 }
 
 impl Session {
@@ -72,6 +75,7 @@ impl Session {
             attributes: Vec::new(),
             unknown: Vec::new(),
             media: Vec::new(),
+            order: Order::default(),
         }
     }
 
@@ -94,6 +98,20 @@ impl Session {
 
     /// Writes the description.
     pub fn encode(&self, out: &mut impl BufMut) {
+        if self.order.is_canonical() {
+            self.encode_head(out);
+        } else {
+            let mut lines = Vec::with_capacity(512);
+            self.encode_head(&mut lines);
+            self.order.write(&lines, out);
+        }
+        for media in &self.media {
+            media.encode(out);
+        }
+    }
+
+    /// Writes the lines before the first stream, in the RFC's order.
+    fn encode_head(&self, out: &mut impl BufMut) {
         out.put_slice(b"v=0\r\no=");
         self.origin.encode(out);
         out.put_slice(b"\r\n");
@@ -128,9 +146,6 @@ impl Session {
             put_line(out, b'z', zones);
         }
         encode_tail(out, &[], &self.key, &self.attributes, &self.unknown);
-        for media in &self.media {
-            media.encode(out);
-        }
     }
 
     /// The description as the body of a message.
