@@ -122,7 +122,7 @@ impl Multipart {
         let bounds = Bounds {
             depth: self.bounds.depth.saturating_sub(1),
             parts: self.bounds.parts.saturating_sub(self.parts.len()),
-            limits: self.bounds.limits.clone(),
+            limits: self.bounds.limits,
         };
         Self::of(&part.content_type()?, part.body(), &bounds)
     }
@@ -143,7 +143,7 @@ impl Multipart {
             let bounds = Bounds {
                 depth: self.bounds.depth.saturating_sub(depth),
                 parts: budget,
-                limits: self.bounds.limits.clone(),
+                limits: self.bounds.limits,
             };
             if let Ok(Some(nested)) = Self::of(&content_type, part.body(), &bounds) {
                 waiting.extend(nested.parts.into_iter().rev().map(|part| (part, depth + 1)));
