@@ -249,6 +249,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn comparison_of_uris_is_symmetric(
+        one in vec(proptest::sample::select(URI_PIECES), 0..7), other in vec(proptest::sample::select(URI_PIECES), 0..7),
+    ) {
+        for scheme in ["sip:a", "sips:a", "tel:+1", "urn:a"] {
+            let one = Uri::parse(&format!("{scheme}{}", one.concat()).into());
+            let other = Uri::parse(&format!("{scheme}{}", other.concat()).into());
+            if let (Ok(one), Ok(other)) = (one, other) {
+                prop_assert_eq!(one.equivalent(&other), other.equivalent(&one), "{} {}", one, other);
+                check(&one.to_string().into())?;
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_of_parameters_are_read_or_refused_and_then_written_alike(pieces in vec(proptest::sample::select(PARAM_PIECES), 0..10)) {
+        check(&pieces.concat().into())?;
+    }
+}
+
+const URI_PIECES: &[&str] = &[
+    "@b", ":", "1", ";a", ";A=1", ";a=2", ";ttl=1", ";user=ip", ";ext=1-1", "?x=1", "&X=2", "%41", "%3b", ";maddr=c",
+    ";isub", "-",
+];
+
+const PARAM_PIECES: &[&str] =
+    &[";", ";a", "=", "\"x;y\"", "<u:v;w>", "<", ">", "\"", "\\", " ", "b", ";b=1", "%", ",", ";a=\"\\\"\"", "é"];
+
 const PIECES: &[&str] = &[
     "sip:",
     "sips:",
@@ -302,9 +333,26 @@ fn check(line: &Bytes) -> Result<(), TestCaseError> {
         }
     }
     if let Ok(uri) = Uri::parse(line) {
-        let mut out = bytes::BytesMut::new();
+        let mut out = Vec::new();
         uri.encode(&mut out);
-        prop_assert_eq!(Uri::parse(&out.freeze()), Ok(uri));
+        prop_assert_eq!(Uri::parse(&out.clone().into()), Ok(uri.clone()));
+        prop_assert!(uri.equivalent(&uri), "{}", uri);
+        let name = uri.address_of_record();
+        let short = Uri::parse(&name);
+        prop_assert_eq!(short.map(|uri| uri.address_of_record()), Ok(name), "{}", uri);
+        let bracketed = Bytes::from([b"<", &*out, b">"].concat());
+        prop_assert_eq!(NameAddr::parse(&bracketed).map(|address| address.uri), Ok(uri));
+    }
+    if let Ok(host) = HostPort::parse(line) {
+        prop_assert_eq!(host.to_string().parse(), Ok(host));
+    }
+    if let Ok(params) = Params::parse(line) {
+        for (name, _) in &params {
+            let mut set = params.clone();
+            set.set(std::str::from_utf8(name).unwrap(), Some(line));
+            set.remove("a");
+            prop_assert_eq!(Params::parse(set.as_bytes()), Ok(set));
+        }
     }
     Ok(())
 }

@@ -140,11 +140,8 @@ impl Multipart {
             if content_type.is(kind, subtype) {
                 return Some(part);
             }
-            let bounds = Bounds {
-                depth: self.bounds.depth.saturating_sub(depth),
-                parts: budget,
-                limits: self.bounds.limits,
-            };
+            let bounds =
+                Bounds { depth: self.bounds.depth.saturating_sub(depth), parts: budget, limits: self.bounds.limits };
             if let Ok(Some(nested)) = Self::of(&content_type, part.body(), &bounds) {
                 waiting.extend(nested.parts.into_iter().rev().map(|part| (part, depth + 1)));
             }
