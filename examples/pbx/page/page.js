@@ -40,6 +40,7 @@ function side(person) {
 
 function heard(media) {
   if (!media) return node("td", "", "–");
+  if (media.packets === 0) return node("td", "", node("span", "loss", "nothing yet"));
   const expected = media.packets + media.lost;
   const loss = expected > 0 ? 100 * media.lost / expected : 0;
   const shown = loss === 0 ? "0 %" : loss < 0.1 ? "< 0.1 %" : `${loss.toFixed(1)} %`;
@@ -148,6 +149,7 @@ function draw() {
   bars("tables", picture.tables.map(table => [table.name, table.size, table.limit]));
   const refusals = Object.entries(totals.refusals).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
   bars("refusals", refusals.map(([name, count]) => [name, count, null]));
+  at("refusals").hidden = refusals.length === 0;
   at("no-refusals").hidden = refusals.length > 0;
   say("refusals-note", refusals.length > 0 ? "by reason, since the start" : "");
   document.title = picture.calls_total > 0 ? `(${picture.calls_total}) Tandem PBX` : "Tandem PBX";
