@@ -321,6 +321,29 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
 }
 
 #[test]
+fn a_source_that_guesses_is_banned_and_forgotten_in_time() {
+    let mut scene = Scene::new(10, CLEAN, |_| {});
+    scene.register_all();
+    scene.caller().secret = "guess".to_owned();
+    for _ in 0..9 {
+        assert_eq!(scene.call("600", 1), rejected(StatusCode::UNAUTHORIZED));
+    }
+    scene.caller().secret = "1234".to_owned();
+    assert_eq!(scene.call("600", 1), (true, Cause::Hangup), "nine in nine minutes are nothing");
+    scene.caller().secret = "guess".to_owned();
+    let now = scene.now();
+    for _ in 0..10 {
+        scene.caller().call(now, "600", true, Duration::from_secs(1));
+    }
+    scene.run(Duration::from_secs(40));
+    scene.caller().outcomes.clear();
+    scene.caller().secret = "1234".to_owned();
+    assert_eq!(scene.call("600", 1), rejected(StatusCode::FORBIDDEN));
+    scene.run(Duration::from_secs(300));
+    assert_eq!(scene.call("600", 1), (true, Cause::Hangup), "the ban is over");
+}
+
+#[test]
 fn a_call_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
     let mut scene = Scene::new(3, CLEAN, |_| {});
     scene.register_all();

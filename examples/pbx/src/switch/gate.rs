@@ -8,7 +8,7 @@ use sip_core::{
     auth::{Algorithm, Ha1},
     header::{TypedHeader, WwwAuthenticate},
 };
-use sip_proxy::authenticator::{self, Authenticator, Cause, Challenges, Refusal, Role};
+use sip_proxy::authenticator::{self, Authenticator, Cause, Challenges, Guard, GuardConfig, Refusal, Role};
 use sip_transaction::Source;
 
 use crate::{config::Config, status::Table};
@@ -26,6 +26,9 @@ pub(super) enum Decision {
     Refused { status: StatusCode, reason: &'static str },
 }
 
+/// Why a source that guesses is refused.
+pub(super) const BANNED: &str = "banned";
+
 /// The gate.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -34,6 +37,8 @@ pub(super) struct Gate {
     secrets: HashMap<(Bytes, Algorithm), Ha1>,
     trusted: Vec<IpAddr>,
     remembered: usize,
+    guard: Guard,
+    watched: usize,
 }
 
 impl Gate {
@@ -52,7 +57,10 @@ impl Gate {
         }
         let remembered = settings.remembered_nonces;
         let trusted = config.sip.trusted.iter().map(IpAddr::to_canonical).collect();
-        Self { authenticator: Authenticator::new(settings, seed, now), secrets, trusted, remembered }
+        let guard = GuardConfig { exempt: config.sip.trusted.clone(), ..GuardConfig::default() };
+        let watched = guard.sources;
+        let authenticator = Authenticator::new(settings, seed, now);
+        Self { authenticator, secrets, trusted, remembered, guard: Guard::new(guard), watched }
     }
 
     /// Decides about a call.
@@ -60,7 +68,10 @@ impl Gate {
         if self.trusted.contains(&source.remote.ip().to_canonical()) {
             return Decision::Trusted;
         }
-        match self.authenticate(now, request) {
+        if self.is_banned(now, source) {
+            return Decision::Refused { status: StatusCode::FORBIDDEN, reason: BANNED };
+        }
+        match self.authenticate(now, request, source) {
             authenticator::Decision::Accepted(identity) => {
                 Decision::Accepted { account: String::from_utf8_lossy(&identity.username).into_owned() }
             }
@@ -75,24 +86,45 @@ impl Gate {
     }
 
     /// Decides about a registration, for which no address is trusted.
-    pub(super) fn authenticate(&mut self, now: Instant, request: &Request) -> authenticator::Decision {
+    pub(super) fn authenticate(&mut self, now: Instant, request: &Request, source: &Source) -> authenticator::Decision {
         let secrets = &self.secrets;
-        self.authenticator.decide(now, request, Role::Server, |query| {
+        let decision = self.authenticator.decide(now, request, Role::Server, |query| {
             secrets.get(&(Bytes::copy_from_slice(query.username), query.algorithm)).cloned()
-        })
+        });
+        let from = source.remote.ip();
+        match &decision {
+            authenticator::Decision::Accepted(_) => self.guard.note_success(now, from),
+            authenticator::Decision::Challenge(challenges)
+                // Whoever is on this machine would ban all the others on it.
+                if challenges.cause() == Cause::Wrong && !from.is_loopback() && self.guard.note_failure(now, from) =>
+            {
+                tracing::warn!(%from, "wrong passwords: this address gets no answer for a while");
+            }
+            _ => {}
+        }
+        decision
+    }
+
+    /// Whether this source has guessed too often.
+    pub(super) fn is_banned(&self, now: Instant, source: &Source) -> bool {
+        self.guard.is_banned(now, source.remote.ip())
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.authenticator.handle_timeout(now);
+        self.guard.handle_timeout(now);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.authenticator.poll_timeout()
+        [self.authenticator.poll_timeout(), self.guard.poll_timeout()].into_iter().flatten().min()
     }
 
-    pub(super) fn tables(&self) -> [Table; 1] {
-        let size = self.authenticator.snapshot().nonces;
-        [Table { name: "nonces", size, limit: Some(self.remembered), per_call: false }]
+    pub(super) fn tables(&self) -> [Table; 2] {
+        let (nonces, sources) = (self.authenticator.snapshot().nonces, self.guard.snapshot().sources);
+        [
+            Table { name: "nonces", size: nonces, limit: Some(self.remembered), per_call: false },
+            Table { name: "guessing_sources", size: sources, limit: Some(self.watched), per_call: false },
+        ]
     }
 
     /// What was decided since the start.

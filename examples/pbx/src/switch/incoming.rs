@@ -116,7 +116,7 @@ impl Switch {
                 None
             }
             Decision::Refused { status, reason } => {
-                tracing::warn!(from = %source.remote, reason, "call refused");
+                tracing::debug!(from = %source.remote, reason, "call refused");
                 self.refuse(now, session, status, reason, &[]);
                 None
             }

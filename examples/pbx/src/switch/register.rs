@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sip_core::{
-    Mandatory, Request, Response,
+    Mandatory, Request, Response, StatusCode,
     header::Route,
     uri::{Host, SipUri, Uri},
 };
@@ -52,7 +52,11 @@ impl Switch {
         mandatory: &Mandatory,
         source: &Source,
     ) -> Response {
-        let identity = match self.gate.authenticate(now, request) {
+        if self.gate.is_banned(now, source) {
+            self.count_refusal(gate::BANNED);
+            return Response::to(request, StatusCode::FORBIDDEN).build();
+        }
+        let identity = match self.gate.authenticate(now, request, source) {
             Decision::Accepted(identity) => identity,
             Decision::Challenge(challenges) => {
                 if challenges.cause() == Cause::Wrong {
