@@ -87,7 +87,10 @@ fn main() {
     let sent = rounds * u64::from(calls) * 2;
     let heard = one.0.packets + other.0.packets;
     let gaps = one.0.gaps + other.0.gaps;
-    println!("{calls} calls for {seconds} s: {sent} packets sent, {heard} heard, {} missing, {gaps} out of order", sent - heard);
+    println!(
+        "{calls} calls for {seconds} s: {sent} packets sent, {heard} heard, {} missing, {gaps} out of order",
+        sent - heard
+    );
     println!(
         "the relay took {:.1} % of one core: {:.3} % a call, {:.1} µs a packet",
         100.0 * relay.as_secs_f64() / elapsed.as_secs_f64(),
@@ -115,7 +118,8 @@ fn speak(callers: &UdpSocket, callees: &UdpSocket, legs: &[[Pair; 2]], rounds: u
     let mut packet = Vec::with_capacity(172);
     for round in 0..rounds {
         for (call, pairs) in legs.iter().enumerate() {
-            let due = Duration::from_millis(20 * round) + Duration::from_micros(20_000 * call as u64 / legs.len() as u64);
+            let due =
+                Duration::from_millis(20 * round) + Duration::from_micros(20_000 * call as u64 / legs.len() as u64);
             while began.elapsed() < due {
                 thread::sleep((due - began.elapsed()).max(Duration::from_micros(200)));
             }
