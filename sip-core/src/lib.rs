@@ -1,4 +1,4 @@
-//! SIP messages, headers, URIs, framing, SDP and digest, without I/O.
+#![doc = include_str!("../README.md")]
 #![warn(
     missing_docs,
     clippy::unwrap_used,

@@ -1,28 +1,52 @@
+//! Prints how long reading and forwarding takes, and how many allocations: `cargo run --release -p peers-parse`.
+//!
+//! With the numbers of a work and a message and a count it does that work so often and prints nothing, for tools that
+//! count instructions: see `instructions` beside this package.
+
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
-use peers_parse::{allocations, MESSAGES};
-use sip_core::{Limits, Message};
-use std::hint::black_box;
-use std::time::Instant;
+use peers_parse::{MESSAGES, WORKS, Work, allocations};
+
+const BATCH: u32 = 500;
+const BATCHES: usize = 400;
+
 fn main() {
-    if let Some(n) = std::env::args().nth(1) {
-        let n: u64 = n.parse().unwrap();
-        let bytes = Bytes::from_static(MESSAGES[0].1);
-        let limits = Limits::default();
-        for _ in 0..n { let parsed = Message::parse(black_box(bytes.clone()), &limits); black_box(&parsed); }
+    let arguments = std::env::args().skip(1).map(|argument| argument.parse().expect("a number")).collect::<Vec<usize>>();
+    if let [work, message, count] = arguments[..] {
+        let bytes = shared(MESSAGES[message].1);
+        (0..count).for_each(|_| (WORKS[work].run)(&bytes));
         return;
     }
-    for (name, text) in MESSAGES {
-        let bytes = Bytes::from_static(text);
-        let limits = Limits::default();
-        let mut best = f64::MAX;
-        for _ in 0..200 {
-            let start = Instant::now();
-            for _ in 0..1000 {
-                let parsed = Message::parse(black_box(bytes.clone()), &limits); black_box(&parsed);
-            }
-            best = best.min(start.elapsed().as_nanos() as f64 / 1000.0);
+    println!("| message | who | work | fastest | median | allocations |");
+    println!("|---|---|---|---|---|---|");
+    for (message, text) in MESSAGES {
+        let bytes = shared(text);
+        for work in WORKS {
+            let (fastest, median) = measure(&work, &bytes);
+            let allocations = allocations::count(|| (work.run)(&bytes));
+            println!("| {message} | {} | {} | {fastest} ns | {median} ns | {allocations} |", work.peer, work.name);
         }
-        let n = allocations::count(|| { black_box(Message::parse(bytes.clone(), &limits).unwrap()); });
-        println!("{name} {best:.0} ns {n} allocations {}", std::mem::size_of::<Message>());
     }
+}
+
+/// The message as a socket would give it: on the heap, and shared already.
+fn shared(text: &[u8]) -> Bytes {
+    let bytes = Bytes::from(text.to_vec());
+    drop(bytes.clone());
+    bytes
+}
+
+/// Nanoseconds in the fastest and in the median batch.
+fn measure(work: &Work, bytes: &Bytes) -> (u128, u128) {
+    let mut batches = (0..BATCHES)
+        .map(|_| {
+            let start = Instant::now();
+            (0..BATCH).for_each(|_| (work.run)(bytes));
+            start.elapsed()
+        })
+        .collect::<Vec<Duration>>();
+    batches.sort();
+    let each = |duration: Duration| duration.as_nanos() / u128::from(BATCH);
+    (each(batches[0]), each(batches[BATCHES / 2]))
 }
