@@ -12,7 +12,8 @@ const BATCH: u32 = 500;
 const BATCHES: usize = 400;
 
 fn main() {
-    let arguments = std::env::args().skip(1).map(|argument| argument.parse().expect("a number")).collect::<Vec<usize>>();
+    let arguments =
+        std::env::args().skip(1).map(|argument| argument.parse().expect("a number")).collect::<Vec<usize>>();
     if let [work, message, count] = arguments[..] {
         let bytes = shared(MESSAGES[message].1);
         (0..count).for_each(|_| (WORKS[work].run)(&bytes));

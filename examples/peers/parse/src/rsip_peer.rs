@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
+use rsip::SipMessage;
 use rsip::message::HeadersExt;
 use rsip::prelude::ToTypedHeader;
-use rsip::{Response, SipMessage};
 
 fn parse(bytes: &Bytes) -> SipMessage {
     SipMessage::try_from(&bytes[..]).expect("a message")
@@ -26,7 +26,7 @@ pub fn typed(bytes: &Bytes) {
     }
     match &parse(bytes) {
         SipMessage::Request(request) => four(request),
-        SipMessage::Response(response) => four::<Response>(response),
+        SipMessage::Response(response) => four(response),
     }
 }
 

@@ -4,8 +4,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use rsipstack::sip::message::HeadersExt;
-use rsipstack::sip::typed::TypedHeader as _;
-use rsipstack::sip::{Response, SipMessage};
+use rsipstack::sip::{SipMessage, ToTypedHeader};
 
 fn parse(bytes: &Bytes) -> SipMessage {
     SipMessage::try_from(&bytes[..]).expect("a message")
@@ -26,7 +25,7 @@ pub fn typed(bytes: &Bytes) {
     }
     match &parse(bytes) {
         SipMessage::Request(request) => four(request),
-        SipMessage::Response(response) => four::<Response>(response),
+        SipMessage::Response(response) => four(response),
     }
 }
 

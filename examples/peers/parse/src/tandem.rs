@@ -64,5 +64,6 @@ pub fn forward(bytes: &Bytes) {
     }
 }
 
-/// How many allocations forwarding a message of up to 32 headers may make: the buffer that it is written to.
-pub const FORWARD_BUDGET: u64 = 1;
+/// How many allocations forwarding a message of up to 32 headers may make: two for the parameters of the new Via, and the buffer that
+/// it is written to.
+pub const FORWARD_BUDGET: u64 = 3;

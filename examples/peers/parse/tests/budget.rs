@@ -16,6 +16,10 @@ fn the_hot_path_keeps_to_its_allocations() {
         let large = u64::from(name.contains("60 headers"));
         assert_eq!(count(tandem::index), large, "{name}: index");
         assert!(count(tandem::typed) <= large, "{name}: index, then four typed headers");
-        assert!(count(tandem::forward) <= tandem::FORWARD_BUDGET + 2 * large, "{name}: forward {}", count(tandem::forward));
+        assert!(
+            count(tandem::forward) <= tandem::FORWARD_BUDGET + 2 * large,
+            "{name}: forward {}",
+            count(tandem::forward)
+        );
     }
 }
