@@ -88,7 +88,10 @@ impl Scene {
         self.registrar.handle_timeout(self.now);
         let before: Vec<_> = self.registrar.location().iter(self.now).map(|(_, binding)| binding.clone()).collect();
         let response = self.registrar.register(self.now, request, source, authority);
-        let Ok(Message::Response(read)) = Message::parse(response.to_bytes(), &Limits { headers: usize::MAX, message: usize::MAX, line: usize::MAX, ..Limits::default() }) else {
+        let Ok(Message::Response(read)) = Message::parse(
+            response.to_bytes(),
+            &Limits { headers: usize::MAX, message: usize::MAX, line: usize::MAX, ..Limits::default() },
+        ) else {
             panic!("{response:?}");
         };
         if response.status().as_u16() != 200 {
@@ -135,7 +138,14 @@ fuzz_target!(|steps: Vec<Step>| {
                 if let Some(challenge) = scene.challenges.get(usize::from(nonce)) {
                     let password = if knows { "secret" } else { "guess" };
                     let answer = Credentials::answer(
-                        challenge, &name, password, request.method(), request.uri_bytes(), "c", nc.into(), request.body(),
+                        challenge,
+                        &name,
+                        password,
+                        request.method(),
+                        request.uri_bytes(),
+                        "c",
+                        nc.into(),
+                        request.body(),
                     )
                     .unwrap();
                     let mut edit = request.edit();

@@ -52,11 +52,17 @@ fuzz_target!(|data: &[u8]| {
     for (before, after) in session.media.iter().zip(&relayed.media) {
         assert_eq!(before.is_rejected(), after.is_rejected());
         assert_eq!(session.holds(before), relayed.holds(after));
-        if let Some(address) = relayed.address_of(after).filter(|_| after.port != 0 && !address_is_null(&relayed, after)) {
+        if let Some(address) =
+            relayed.address_of(after).filter(|_| after.port != 0 && !address_is_null(&relayed, after))
+        {
             assert_eq!(address, relay);
         }
     }
-    assert_eq!(Session::parse_with(&relayed.to_bytes(), &Limits { bytes: usize::MAX, lines: usize::MAX, ..Limits::default() }).unwrap(), relayed);
+    assert_eq!(
+        Session::parse_with(&relayed.to_bytes(), &Limits { bytes: usize::MAX, lines: usize::MAX, ..Limits::default() })
+            .unwrap(),
+        relayed
+    );
 });
 
 fn address_is_null(session: &Session, media: &sip_core::sdp::Media) -> bool {

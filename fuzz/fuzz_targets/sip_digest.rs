@@ -92,7 +92,14 @@ fuzz_target!(|data: &[u8]| {
     }
     let method = Method::Register;
     let credentials = Credentials::answer(
-        &challenge, &input.username, &input.password, &method, &input.uri, &input.cnonce, input.nc, &input.body,
+        &challenge,
+        &input.username,
+        &input.password,
+        &method,
+        &input.uri,
+        &input.cnonce,
+        input.nc,
+        &input.body,
     )
     .unwrap();
     let mut wire = Vec::new();

@@ -15,8 +15,8 @@ const ADDED: u32 = 1 << 31;
 /// copied nor touched.
 #[derive(Clone)]
 pub(super) struct Draft {
-    order: SmallVec<[u32; 48]>,
-    added: SmallVec<[Entry; 6]>,
+    order: SmallVec<[u32; 40]>,
+    added: SmallVec<[Entry; 4]>,
     scratch: Scratch,
 }
 
@@ -51,6 +51,7 @@ impl<H: TypedHeader> Encode for Joined<'_, H> {
 
 impl Draft {
     /// The original lines as they are.
+    #[inline]
     pub(super) fn all(base: &Headers) -> Self {
         Self { order: (0..base.len() as u32).collect(), added: SmallVec::new(), scratch: Scratch::new() }
     }
@@ -248,8 +249,14 @@ impl Draft {
         }
     }
 
+    #[inline]
     fn is(&self, base: &Headers, line: u32, name: &HeaderName) -> bool {
-        self.entry(base, line).is_some_and(|(entry, bytes)| entry.is(bytes, name))
+        let number = (line & !ADDED) as usize;
+        if line & ADDED == 0 {
+            base.entries().get(number).is_some_and(|entry| entry.is(base.bytes(), name))
+        } else {
+            self.added.get(number).is_some_and(|entry| entry.is(self.scratch.bytes(), name))
+        }
     }
 
     /// The first line of a name from a position on.

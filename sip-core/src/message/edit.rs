@@ -86,6 +86,7 @@ impl sealed::Sealed for Response {
 }
 
 impl<M: Editable> Edit<M> {
+    #[inline]
     pub(super) fn new(message: M) -> Self {
         let draft = Draft::all(message.base());
         Self { message, draft, uri: None, body: None }

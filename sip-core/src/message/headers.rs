@@ -116,7 +116,8 @@ impl Headers {
 
     /// Every value of this type: those of repeated lines and those joined by commas alike (RFC 3261 §7.3.1).
     pub fn all<H: TypedHeader>(&self) -> impl Iterator<Item = Result<H, ParseError>> + '_ {
-        self.entries.iter().filter(|entry| entry.is(&self.bytes, &H::NAME)).flat_map(|entry| {
+        let name = H::NAME;
+        self.entries.iter().filter(move |entry| entry.is(&self.bytes, &name)).flat_map(|entry| {
             let value = self.value(entry);
             let origin = if entry.folded { 0 } else { entry.value().start };
             Values::of::<H>(value).map(move |(offset, value)| {

@@ -74,12 +74,10 @@ impl Entry {
     /// Whether this line, which is one of `bytes`, has this name in any case and form.
     #[inline]
     pub(crate) fn is(&self, bytes: &[u8], name: &HeaderName) -> bool {
-        match (self.known, name.known()) {
-            (None, None) => {
-                bytes.get(self.name()).is_some_and(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes()))
-            }
-            (written, wanted) => written == wanted,
-        }
+        let known = name.known();
+        self.known == known
+            && (known.is_some()
+                || bytes.get(self.name()).is_some_and(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes())))
     }
 }
 

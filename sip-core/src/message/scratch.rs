@@ -3,7 +3,7 @@
 use bytes::{BufMut, buf::Chain};
 
 /// What fits without an allocation: a Via, a Record-Route and a few small lines.
-const INLINE: usize = 512;
+const INLINE: usize = 256;
 
 /// Something that can write itself.
 pub(super) trait Encode {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_whether_it_fits_inline_or_not() {
-        for sizes in [[10, 20, 30], [500, 12, 1], [500, 13, 5], [0, 600, 600], [512, 0, 1]] {
+        for sizes in [[10, 20, 30], [250, 6, 1], [250, 7, 5], [0, 600, 600], [256, 0, 1]] {
             let (mut put, mut encoded, mut expected) = (Scratch::new(), Scratch::new(), Vec::new());
             for (number, size) in sizes.into_iter().enumerate() {
                 let piece = vec![number as u8 + 1; size];
