@@ -679,3 +679,14 @@ fn a_re_invite_that_draws_only_a_100_is_cancelled_when_the_call_ends_or_the_ring
         scene.assert_idle();
     }
 }
+
+#[test]
+fn a_2xx_whose_route_set_cannot_be_read_ends_the_call() {
+    let mut scene = Scene::new();
+    let (_, wire) = scene.call(invite());
+    let bob = Callee::new(&wire, "bob");
+    scene.receive(bob.respond_with(&wire, 200, &[("Record-Route", "<sip:broken")], Some(ANSWER)));
+    scene.silence();
+    assert_eq!(cause(scene.event()), Cause::Protocol);
+    scene.assert_idle();
+}

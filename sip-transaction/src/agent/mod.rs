@@ -314,7 +314,7 @@ impl Agent {
                 self.on_response(now, id, response, &mandatory, source);
             }
             crate::Event::ClientFailed { id, reason } => self.on_client_failed(now, id, reason),
-            crate::Event::ClientEnded { id } => self.on_client_ended(id),
+            crate::Event::ClientEnded { id } => self.on_client_ended(now, id),
             crate::Event::ServerEnded { id, ended } => self.on_server_ended(id, ended),
             crate::Event::ConnectionOpened { source } => self.tell(Event::ConnectionOpened { source }),
             crate::Event::ConnectionClosed { connection, reason } => {

@@ -83,11 +83,15 @@ impl Agent {
         }
     }
 
-    pub(super) fn on_client_ended(&mut self, id: ClientId) {
+    pub(super) fn on_client_ended(&mut self, now: Instant, id: ClientId) {
         self.close_client(id);
-        if let Some(session) = self.clients.remove(&id).and_then(|client| client.session) {
-            self.reap(session);
+        let Some(client) = self.clients.remove(&id) else { return };
+        let Some(session) = client.session else { return };
+        if client.purpose == Purpose::Invite && self.is_current(session, id) {
+            // A call that has not found its way out of the INVITE by now never will; others ignore this.
+            self.on_call(now, session, CallEvent::Failed(Cause::Protocol));
         }
+        self.reap(session);
     }
 
     /// No answer to a request inside a dialog ends it (RFC 3261 §12.2.1.2). A broken connection does not.
@@ -201,8 +205,11 @@ impl Agent {
                     }
                     None => match Dialog::client(&client.request, &response) {
                         Ok(dialog) => dialog,
-                        // Without To there is nobody to acknowledge; the endpoint lets no such response through.
-                        Err(_) => return,
+                        // A route set that cannot be read: there is no way to acknowledge.
+                        Err(_) => {
+                            self.on_call(now, session, CallEvent::Failed(Cause::Protocol));
+                            return;
+                        }
                     },
                 };
                 // The other branches' early dialogs are over; should one of them answer, it is ended.
