@@ -171,9 +171,7 @@ impl World {
                     Command::Reject(code) => agent.reject(now, session, status(code), &[]),
                     Command::Hangup => agent.hangup(now, session, &[]),
                     Command::Acknowledge => agent.acknowledge(now, session, Some(sdp("late"))),
-                    Command::Reinvite(with) => {
-                        agent.reinvite(now, session, with.then(|| sdp("hold")), Vec::new())
-                    }
+                    Command::Reinvite(with) => agent.reinvite(now, session, with.then(|| sdp("hold")), Vec::new()),
                     Command::Update => agent.update(now, session, sdp("update"), Vec::new()),
                     Command::AnswerOffer => agent.answer_offer(now, session, Some(sdp("held")), &[]),
                     Command::RejectOffer => agent.reject_offer(now, session, status(488), &[]),

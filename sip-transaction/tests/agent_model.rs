@@ -186,9 +186,7 @@ impl World {
             Command::Reject(code) => agent.reject(now, session, status(code), &[]),
             Command::Hangup => agent.hangup(now, session, &[]),
             Command::Acknowledge => agent.acknowledge(now, session, sdp(ANSWER)),
-            Command::Reinvite(with) => {
-                agent.reinvite(now, session, with.then(|| sdp(OFFER)).flatten(), Vec::new())
-            }
+            Command::Reinvite(with) => agent.reinvite(now, session, with.then(|| sdp(OFFER)).flatten(), Vec::new()),
             Command::Update => agent.update(now, session, Bytes::from(OFFER), Vec::new()),
             Command::AnswerOffer => agent.answer_offer(now, session, sdp(ANSWER), &[]),
             Command::RejectOffer => agent.reject_offer(now, session, status(488), &[]),
@@ -203,8 +201,7 @@ impl World {
                 let (side, other) = (usize::from(side), usize::from(!side));
                 let uri = format!("sip:x@{}", ADDRESSES[other]);
                 let target = Target::udp(ADDRESSES[other].parse().unwrap());
-                let mut invite =
-                    Invite::new(target, uri.parse().unwrap(), address("sip:a@example.com"), address(&uri));
+                let mut invite = Invite::new(target, uri.parse().unwrap(), address("sip:a@example.com"), address(&uri));
                 invite.offer = offer.then(|| sdp(OFFER)).flatten();
                 let side = &mut self.sides[side];
                 if let Ok(session) = side.agent.invite(self.now, invite) {
