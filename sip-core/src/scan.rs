@@ -127,29 +127,31 @@ pub(crate) type Scan<T> = Result<T, Fault>;
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     source: &'a Bytes,
-    at: usize,
+    rest: &'a [u8],
+    /// Where `rest` ends in `source`.
     end: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(source: &'a Bytes) -> Self {
-        Self { source, at: 0, end: source.len() }
+        Self { source, rest: source, end: source.len() }
     }
 
     /// A cursor over a part of the same bytes; offsets stay those of the whole.
     #[inline]
     pub(crate) fn sub(&self, start: usize, end: usize) -> Self {
         let end = end.min(self.end);
-        Self { source: self.source, at: start.min(end), end }
+        Self { source: self.source, rest: self.raw(start.min(end), end), end }
     }
 
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.source.get(self.at..self.end).unwrap_or_default()
+        self.rest
     }
 
+    #[inline]
     pub(crate) fn offset(&self) -> usize {
-        self.at
+        self.end - self.rest.len()
     }
 
     pub(crate) fn end(&self) -> usize {
@@ -158,18 +160,18 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.at >= self.end
+        self.rest.is_empty()
     }
 
     #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.rest().first().copied()
+        self.rest.first().copied()
     }
 
     /// Goes forward by `count` bytes, at most to the end.
     #[inline]
     pub(crate) fn advance(&mut self, count: usize) {
-        self.at = self.at.saturating_add(count).min(self.end);
+        self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
     /// The bytes from `start` to `end`, sharing memory; nothing when the range is not within the value.
@@ -181,7 +183,7 @@ impl<'a> Cursor<'a> {
     /// The bytes from `start` to here.
     #[inline]
     pub(crate) fn since(&self, start: usize) -> Bytes {
-        self.slice(start, self.at)
+        self.slice(start, self.offset())
     }
 
     #[inline]
@@ -197,17 +199,19 @@ impl<'a> Cursor<'a> {
     /// Goes over `byte` if it is next.
     #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.at += 1;
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        found
     }
 
     /// Goes over `byte` and the white space around it, or stays where it is.
     #[inline]
     pub(crate) fn separator(&mut self, byte: u8) -> bool {
-        let start = self.at;
+        let start = self.rest;
         if self.eat(byte) {
             self.skip_space();
             return true;
@@ -217,23 +221,23 @@ impl<'a> Cursor<'a> {
             self.skip_space();
             return true;
         }
-        self.at = start;
+        self.rest = start;
         false
     }
 
     /// The bytes of a class that follow, perhaps none.
     #[inline]
     pub(crate) fn take(&mut self, mask: u16) -> &'a [u8] {
-        let rest = self.rest();
-        let length = rest.iter().position(|&byte| !is(byte, mask)).unwrap_or(rest.len());
-        self.at += length;
-        rest.get(..length).unwrap_or_default()
+        let length = self.rest.iter().position(|&byte| !is(byte, mask)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at_checked(length).unwrap_or_default();
+        self.rest = rest;
+        taken
     }
 
     /// The bytes of a class that follow, at least one.
     #[inline]
     pub(crate) fn some(&mut self, mask: u16) -> Scan<Bytes> {
-        let start = self.at;
+        let start = self.offset();
         if self.take(mask).is_empty() {
             return Err(self.wrong());
         }
@@ -256,13 +260,13 @@ impl<'a> Cursor<'a> {
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,
                 b'"' => {
-                    self.at += i + 1;
+                    self.advance(i + 1);
                     return Ok(rest.get(..i).unwrap_or_default());
                 }
                 _ => {}
             }
         }
-        self.at = self.end;
+        self.advance(rest.len());
         Err(self.wrong())
     }
 
@@ -276,14 +280,14 @@ impl<'a> Cursor<'a> {
         if self.peek() != Some(b'"') {
             return self.token();
         }
-        let start = self.at + 1;
+        let start = self.offset() + 1;
         let content = self.quoted()?;
         Ok(unescape(content).map_or_else(|| self.slice(start, start + content.len()), Bytes::from))
     }
 
     /// Text up to the end or the first byte that no line can hold, without the white space behind it.
     pub(crate) fn text(&mut self) -> Bytes {
-        let start = self.at;
+        let start = self.offset();
         let text = self.take(TEXT);
         self.slice(start, start + text.trim_ascii_end().len())
     }
@@ -295,7 +299,7 @@ impl<'a> Cursor<'a> {
             return Err(self.wrong());
         }
         let value = self
-            .raw(self.at, self.at + digits)
+            .raw(self.offset(), self.offset() + digits)
             .iter()
             .fold(0u32, |seconds, digit| seconds.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
         self.advance(digits);
@@ -305,21 +309,21 @@ impl<'a> Cursor<'a> {
     /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
     #[inline]
     pub(crate) fn number(&mut self) -> Scan<u64> {
-        let start = self.at;
+        let start = self.offset();
         let mut value: u64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
             value = value
                 .checked_mul(10)
                 .and_then(|value| value.checked_add(u64::from(digit - b'0')))
                 .ok_or(Fault { kind: ErrorKind::OutOfRange, offset: start })?;
-            self.at += 1;
+            self.advance(1);
         }
-        if self.at == start { Err(self.wrong()) } else { Ok(value) }
+        if self.offset() == start { Err(self.wrong()) } else { Ok(value) }
     }
 
     /// A decimal number that fits into `N`.
     pub(crate) fn number_as<N: TryFrom<u64>>(&mut self) -> Scan<N> {
-        let offset = self.at;
+        let offset = self.offset();
         N::try_from(self.number()?).map_err(|_| Fault { kind: ErrorKind::OutOfRange, offset })
     }
 
@@ -333,12 +337,12 @@ impl<'a> Cursor<'a> {
     /// What is here does not belong here.
     pub(crate) fn wrong(&self) -> Fault {
         let kind = if self.is_empty() { ErrorKind::Truncated } else { ErrorKind::Syntax };
-        Fault { kind, offset: self.at }
+        Fault { kind, offset: self.offset() }
     }
 }
 
 /// Reads the whole of one header value with `read`.
-#[inline]
+#[inline(always)]
 pub(crate) fn value<'a, T>(
     bytes: &'a Bytes,
     name: HeaderName,
@@ -347,7 +351,7 @@ pub(crate) fn value<'a, T>(
     whole(bytes, read).map_err(|fault| fault.within(Part::Header(name)))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn whole<'a, T>(bytes: &'a Bytes, read: impl FnOnce(&mut Cursor<'a>) -> Scan<T>) -> Scan<T> {
     let mut cursor = Cursor::new(bytes);
     cursor.skip_space();

@@ -53,7 +53,7 @@ impl NameAddr {
 
     /// `(name-addr / addr-spec) *(SEMI param)`: in the form without `<>` everything from the first `;` on belongs to
     /// the header, and `?` or `,` may not stand in the URI (RFC 3261 §20).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
         cursor.skip_space();
         let start = cursor.offset();

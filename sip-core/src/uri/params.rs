@@ -49,25 +49,29 @@ impl Params {
         cursor.skip_space();
         let start = cursor.offset();
         let mut end = start;
+        // How long the list is without white space and quotes, within which alone a line break can be.
+        let mut plain = 0;
         while cursor.eat(b';') {
             cursor.skip_space();
-            if cursor.take(scan::TOKEN).is_empty() {
+            let name = cursor.take(scan::TOKEN);
+            if name.is_empty() {
                 return Err(cursor.wrong());
             }
+            plain += 1 + name.len();
             end = cursor.offset();
             if cursor.separator(b'=') {
                 match cursor.peek() {
                     Some(b'"') => drop(cursor.quoted()?),
                     // A URI, as Identity has it (RFC 8224 §4).
                     Some(b'<') => drop(scan_brackets(cursor)?),
-                    _ => drop(cursor.take(scan::VALUE)),
+                    _ => plain += 1 + cursor.take(scan::VALUE).len(),
                 }
                 end = cursor.offset();
             }
             cursor.skip_space();
         }
         let raw = cursor.slice(start, end);
-        if memchr::memchr2(b'\r', b'\n', &raw).is_none() {
+        if plain == raw.len() || memchr::memchr2(b'\r', b'\n', &raw).is_none() {
             return Ok(Self { raw });
         }
         // A value that nobody has unfolded.

@@ -68,7 +68,7 @@ impl SipUri {
     }
 
     /// Reads what stands after the scheme, to the end of the cursor.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn scan(cursor: &mut Cursor<'_>, secure: bool) -> Scan<Self> {
         let rest = cursor.rest();
         let mut user = None;
