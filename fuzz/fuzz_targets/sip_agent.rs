@@ -108,8 +108,7 @@ impl World {
                 };
             }
             Step::Respond { status } => {
-                if let (Some((id, request)), Some(status)) =
-                    (self.requests.pop(), StatusCode::new(100 + status % 600))
+                if let (Some((id, request)), Some(status)) = (self.requests.pop(), StatusCode::new(100 + status % 600))
                 {
                     let _ = self.agent.respond(now, id, Response::to(&request, status).build());
                 }

@@ -25,7 +25,11 @@ fn line(input: &mut Unstructured<'_>) -> Result<Line> {
         value = format!("<sip:a,b>,{value}");
     }
     let raw = format!("{name}{before}:{after}{value}{end}\r\n");
-    Ok(Line { name: HeaderName::parse(name.as_bytes()).unwrap(), value: value.trim_ascii().to_owned(), raw })
+    Ok(Line {
+        name: HeaderName::parse(name.as_bytes()).unwrap(),
+        value: value.trim_matches([' ', '\t', '\r', '\n']).to_owned(),
+        raw,
+    })
 }
 
 fn step(input: &mut Unstructured<'_>) -> Result<Step> {

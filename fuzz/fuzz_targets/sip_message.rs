@@ -1,7 +1,8 @@
 //! The index against a plain second reading, and everything that a message can be asked.
 #![no_main]
 
-mod sip_naive;
+#[path = "../../sip-core/tests/naive/mod.rs"]
+mod naive;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +11,7 @@ use sip_core::{Limits, Message, StatusCode};
 fuzz_target!(|data: &[u8]| {
     let limits = Limits { headers: usize::MAX, line: usize::MAX, uri: usize::MAX, ..Limits::default() };
     let bytes = Bytes::copy_from_slice(data);
-    let naive = if data.len() <= limits.message { sip_naive::read(data) } else { None };
+    let naive = if data.len() <= limits.message { naive::read(data) } else { None };
     let salvaged = Message::salvage(&bytes, &limits);
     let parsed = Message::parse(bytes.clone(), &limits);
     let _ = Message::parse(bytes, &Limits { headers: 3, line: 40, uri: 20, body: 10, message: 300 });

@@ -123,6 +123,15 @@ fn folding_is_read_anywhere() {
 }
 
 #[test]
+fn only_space_and_tab_are_white_space() {
+    let request = request("Subject: \x0c a\x0b\r\n \x0cb\x0c \r\nRoute:\r\n \x0c<sip:a>\x0c,\x0c<sip:b>\r\n\r\n");
+    assert_eq!(request.headers().get(&HeaderName::SUBJECT).unwrap(), "\x0c a\x0b \x0cb\x0c");
+    let mut edit = request.edit();
+    edit.pop_front(&HeaderName::ROUTE);
+    assert_eq!(edit.finish().headers().get(&HeaderName::ROUTE).unwrap(), "\x0c<sip:b>");
+}
+
+#[test]
 fn compact_and_long_forms_are_one_name() {
     let request = request("v: SIP/2.0/TCP second\r\nVIA : SIP/2.0/TCP third\r\nm: <sip:c>\r\nContact: *\r\n\r\n");
     assert_eq!(request.headers().get_all(&HeaderName::VIA).count(), 3);

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use sip_core::header::{From, HeaderName, To};
 use sip_core::{Limits, Message, Response, StatusCode};
 
-pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+pub const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 
-const METHODS: [&str; 12] = [
-    "INVITE", "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "NOTIFY", "FOO",
-];
+const METHODS: [&str; 12] =
+    ["INVITE", "INVITE", "ACK", "CANCEL", "BYE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "NOTIFY", "FOO"];
 
 #[derive(Arbitrary, Debug)]
 pub enum Say {
@@ -28,19 +28,9 @@ pub enum Say {
         change: Option<(u16, u8)>,
     },
     /// A response to a request that was sent.
-    Response {
-        choice: u8,
-        status: u16,
-        tag: u8,
-        sdp: bool,
-        extra: u8,
-        change: Option<(u16, u8)>,
-    },
+    Response { choice: u8, status: u16, tag: u8, sdp: bool, extra: u8, change: Option<(u16, u8)> },
     /// Bytes.
-    Noise {
-        from: u8,
-        payload: Vec<u8>,
-    },
+    Noise { from: u8, payload: Vec<u8> },
 }
 
 pub fn address(number: u8) -> SocketAddr {

@@ -209,7 +209,7 @@ pub use unsupported::Unsupported;
 pub use user_agent::UserAgent;
 pub use user_to_user::UserToUser;
 pub use values::Values;
-pub(crate) use values::{has_parameter, value_length};
+pub(crate) use values::{has_parameter, trim, trim_end, value_length};
 pub use via::Via;
 pub use warning::Warning;
 pub use www_authenticate::WwwAuthenticate;

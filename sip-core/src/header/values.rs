@@ -34,11 +34,33 @@ impl Iterator for Values {
             self.rest = Some((offset + length + 1, rest.slice(length + 1..)));
         }
         let value = rest.get(..length).unwrap_or_default();
-        let start = length - value.trim_ascii_start().len();
-        let end = start + value.trim_ascii().len();
+        let start = length - trim_start(value).len();
+        let end = start + trim(value).len();
         let value = if start == 0 && end == rest.len() { rest } else { rest.slice(start..end) };
         Some((offset + start, value))
     }
+}
+
+/// Whether a byte may be part of linear white space (RFC 3261 §25.1): fewer than ASCII calls white.
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Without the linear white space in front.
+pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_white(*byte)).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// Without the linear white space behind.
+pub(crate) fn trim_end(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| !is_white(*byte)).map_or(0, |last| last + 1);
+    bytes.get(..end).unwrap_or_default()
+}
+
+/// Without the linear white space on both sides.
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
 }
 
 /// Where the first comma is that ends a value, or the length of it all.
@@ -53,7 +75,8 @@ pub(crate) fn value_length(line: &[u8]) -> usize {
 /// Whether a value has a parameter of this name behind its address.
 pub(crate) fn has_parameter(value: &[u8], name: &[u8]) -> bool {
     outside(value).any(|(offset, byte)| {
-        let rest = value.get(offset + 1..).unwrap_or_default().trim_ascii_start();
+        let rest = value.get(offset + 1..).unwrap_or_default();
+        let rest = trim_start(rest);
         byte == b';'
             && rest.get(..name.len()).is_some_and(|written| written.eq_ignore_ascii_case(name))
             && rest.get(name.len()).is_none_or(|next| !super::is_token_byte(*next))

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::Headers;
 use super::index::{Entries, Entry};
 use super::scratch::{Encode, Scratch};
-use crate::header::{HeaderName, Known, TypedHeader, value_length};
+use crate::header::{HeaderName, Known, TypedHeader, trim, value_length};
 
 /// Marks a line's number as that of an added one.
 const ADDED: u32 = 1 << 31;
@@ -232,7 +232,7 @@ impl Draft {
         }
         let (entry, bytes) = self.entry(base, *self.order.get(at)?)?;
         let value = bytes.get(entry.value())?;
-        let rest = value.get(value_length(value) + 1..)?.trim_ascii();
+        let rest = trim(value.get(value_length(value) + 1..)?);
         if rest.is_empty() { None } else { Some(SmallVec::from_slice(rest)) }
     }
 

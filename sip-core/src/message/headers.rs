@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::Limits;
 use super::index::{Entries, Entry};
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{HeaderName, TypedHeader, Values};
+use crate::header::{HeaderName, TypedHeader, Values, trim, trim_end};
 
 /// The headers of a message, in the order of their lines. Names match whatever their case and form
 /// (RFC 3261 §7.3.1, §7.3.3).
@@ -191,10 +191,10 @@ fn unfold(value: &[u8]) -> Bytes {
     for (number, line) in value.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if number == 0 {
-            out.put_slice(line.trim_ascii_end());
+            out.put_slice(trim_end(line));
             continue;
         }
-        let line = line.trim_ascii();
+        let line = trim(line);
         if !line.is_empty() {
             out.put_u8(b' ');
             out.put_slice(line);

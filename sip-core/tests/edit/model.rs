@@ -122,7 +122,7 @@ impl Model {
         if line.name != HeaderName::ROUTE {
             return None;
         }
-        let rest = line.value[first_comma(&line.value)? + 1..].trim_ascii().to_owned();
+        let rest = line.value[first_comma(&line.value)? + 1..].trim_matches([' ', '\t', '\r', '\n']).to_owned();
         if rest.is_empty() { None } else { Some(rest) }
     }
 

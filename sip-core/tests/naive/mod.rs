@@ -2,12 +2,12 @@
 
 /// A message: its first line, its headers by lower-case long name with unfolded values, its body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Naive {
-    pub first: Vec<u8>,
-    pub headers: Vec<(String, Vec<u8>)>,
-    pub body: Vec<u8>,
+pub(crate) struct Naive {
+    pub(crate) first: Vec<u8>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
     /// How many bytes were read, CRLFs before the first line included.
-    pub read: usize,
+    pub(crate) read: usize,
 }
 
 const COMPACT: [(&str, &str); 21] = [
@@ -64,7 +64,7 @@ fn first_line(line: &[u8]) -> bool {
 }
 
 /// Reads a datagram; `None` when it is no message.
-pub fn read(datagram: &[u8]) -> Option<Naive> {
+pub(crate) fn read(datagram: &[u8]) -> Option<Naive> {
     let mut start = 0;
     while datagram[start..].starts_with(b"\r\n") {
         start += 2;
