@@ -168,3 +168,7 @@ pub use secret::{KeyError, PrivateKey, PublicKey, Secret};
 pub use token::TokenMint;
 pub use trunk::TrunkStatistics;
 pub use uri::{DEFAULT_PORT, Host, Uri};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
