@@ -148,6 +148,8 @@ pub(crate) struct Registrant {
     refresh: Duration,
     token: Bytes,
     answered: u8,
+    /// The registrar has to have gone on by now: it may acknowledge a request and never answer it.
+    deadline: Instant,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) closed: Option<bool>,
 }
@@ -163,6 +165,7 @@ impl Registrant {
             refresh: registration.refresh,
             token: Bytes::new(),
             answered: 0,
+            deadline: cx.now,
             outcome: None,
             closed: None,
         };
@@ -171,6 +174,7 @@ impl Registrant {
     }
 
     fn request(&mut self, cx: &mut Cx<'_>, answer: Option<&ElementsBuf>) {
+        self.deadline = cx.now + cx.config.schedule.give_up();
         let mut list = ElementsBuf::new();
         let name = &self.profile.config.credentials.username;
         list.push(&Element::Username(name.as_deref().unwrap_or(&self.profile.name).as_bytes()));
@@ -261,9 +265,13 @@ impl Registrant {
     }
 
     pub(crate) fn on_timeout(&mut self, cx: &mut Cx<'_>) {
-        if self.link.on_timeout(cx).is_err() {
+        if self.link.on_timeout(cx).is_err() || self.deadline <= cx.now {
             self.end(Outcome::Lost, false);
         }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.link.poll_timeout().map_or(self.deadline, |due| due.min(self.deadline)))
     }
 }
 

@@ -501,3 +501,29 @@ fn a_transfer_to_an_address_that_does_not_answer_changes_nothing() {
     assert!(kinds(&net).contains(&"A TxRej".to_owned()));
     assert!(net.endpoints[&a].is_up(one));
 }
+
+#[test]
+fn a_registrar_that_acknowledges_and_never_answers_is_given_up() {
+    let mut net = pair(Weather::FINE, |_| ());
+    let (a, b) = (address(A), address(B));
+    net.endpoints.remove(&b);
+    let id = net.at(a, |e, now| e.register(now, "server", Duration::from_secs(60))).unwrap();
+    net.trace = Some(Vec::new());
+    net.run(Duration::from_secs(3));
+    let request = net.trace.as_ref().unwrap().last().unwrap().3.clone();
+    let Frame::Full(full) = Frame::parse(&request).unwrap() else { panic!() };
+    let header = frame::FullHeader {
+        source_call: 9,
+        retransmission: false,
+        destination_call: full.header.source_call,
+        timestamp: full.header.timestamp,
+        oseq: 0,
+        iseq: 1,
+        kind: Kind::Iax(Command::Ack),
+    };
+    let mut ack = Vec::new();
+    header.encode(&mut ack);
+    net.inject(b, a, &ack);
+    net.run(Duration::from_secs(41));
+    assert_eq!(net.take(a), [Event::RegistrationFailed { registration: id, reason: RegistrationFailure::Timeout }]);
+}

@@ -83,7 +83,7 @@ impl Leg {
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Call(leg) => leg.poll_timeout(),
-            Self::Registrant(leg) => leg.link.poll_timeout(),
+            Self::Registrant(leg) => leg.poll_timeout(),
             Self::Registrar(leg) => leg.poll_timeout(),
             Self::Poke(leg) => leg.poll_timeout(),
         }
