@@ -11,6 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let mut length = 0;
     let mut whole = true;
     let mut writer = TrunkWriter::new(trunk.header.has_timestamps(), 1240);
+    let mut largest = 0;
     for entry in trunk.entries() {
         match entry {
             Ok(entry) => {
@@ -18,8 +19,10 @@ fuzz_target!(|data: &[u8]| {
                 entry.encode(&mut out);
                 length += out.len();
                 if !writer.push(entry.source_call, entry.timestamp.unwrap_or(0), entry.payload) {
-                    writer.finish(0, |frame| assert!(frame.len() <= 1240 || entry.payload.len() > 1000));
+                    writer.finish(0, |frame| assert!(frame.len() <= 1240 || largest > 1000));
+                    assert!(writer.push(entry.source_call, entry.timestamp.unwrap_or(0), entry.payload));
                 }
+                largest = largest.max(entry.payload.len());
             }
             Err(_) => whole = false,
         }
