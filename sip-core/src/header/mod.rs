@@ -1,4 +1,30 @@
 //! Header names and typed header values, one type a file.
+//!
+//! | document | types |
+//! |---|---|
+//! | RFC 3261 §20 | [`Accept`], [`AcceptEncoding`], [`AcceptLanguage`], [`AlertInfo`], [`Allow`], [`AuthenticationInfo`], [`Authorization`], [`CallId`], [`CallInfo`], [`Contact`], [`ContentDisposition`], [`ContentEncoding`], [`ContentLanguage`], [`ContentLength`], [`ContentType`], [`CSeq`], [`Date`], [`ErrorInfo`], [`Expires`], [`From`], [`InReplyTo`], [`MaxForwards`], [`MimeVersion`], [`MinExpires`], [`Organization`], [`Priority`], [`ProxyAuthenticate`], [`ProxyAuthorization`], [`ProxyRequire`], [`RecordRoute`], [`ReplyTo`], [`Require`], [`RetryAfter`], [`Route`], [`Server`], [`Subject`], [`Supported`], [`Timestamp`], [`To`], [`Unsupported`], [`UserAgent`], [`Via`], [`Warning`], [`WwwAuthenticate`] |
+//! | RFC 3262 | [`RSeq`], [`RAck`] |
+//! | RFC 3323, 3325 | [`Privacy`], [`PAssertedIdentity`], [`PPreferredIdentity`] |
+//! | RFC 3326, 3327, 3608 | [`Reason`], [`Path`], [`ServiceRoute`] |
+//! | RFC 3329 | [`SecurityClient`], [`SecurityServer`], [`SecurityVerify`] |
+//! | RFC 3515, 3892, 4488 | [`ReferTo`], [`ReferredBy`], [`ReferSub`] |
+//! | RFC 3841 | [`AcceptContact`], [`RejectContact`], [`RequestDisposition`] |
+//! | RFC 3891, 3911, 4538 | [`Replaces`], [`Join`], [`TargetDialog`] |
+//! | RFC 3903 | [`SipEtag`], [`SipIfMatch`] |
+//! | RFC 4028 | [`SessionExpires`], [`MinSe`] |
+//! | RFC 4412 | [`ResourcePriority`], [`AcceptResourcePriority`] |
+//! | RFC 5009, 5393, 5626 | [`PEarlyMedia`], [`MaxBreadth`], [`FlowTimer`] |
+//! | RFC 5806, 7044 | [`Diversion`], [`HistoryInfo`] |
+//! | RFC 6086 | [`InfoPackage`], [`RecvInfo`] |
+//! | RFC 6442 | [`Geolocation`], [`GeolocationRouting`], [`GeolocationError`] |
+//! | RFC 6665 | [`Event`], [`AllowEvents`], [`SubscriptionState`] |
+//! | RFC 6809, 7433, 7989, 8224 | [`FeatureCaps`], [`UserToUser`], [`SessionId`], [`Identity`] |
+//! | RFC 7315, 8498 | [`PAccessNetworkInfo`], [`PAssociatedUri`], [`PCalledPartyId`], [`PChargingFunctionAddresses`], [`PChargingVector`], [`PVisitedNetworkId`], [`PServedUser`] |
+//! | RFC 7339, 3581 | parameters of [`Via`]: [`Via::overload_control`], [`Via::rport`] |
+//! | RFC 7615 | [`ProxyAuthenticationInfo`] |
+//!
+//! Every other header is read as a raw value, those registered with IANA too: [`HeaderName`] has constants for their names,
+//! and [`TYPED`] lists the ones that have a type. A type of one's own implements [`TypedHeader`].
 
 mod accept;
 mod accept_contact;
