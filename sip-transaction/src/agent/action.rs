@@ -255,6 +255,7 @@ impl Agent {
             let response = self.reply(&served.request, StatusCode::REQUEST_TERMINATED).build();
             let _ = self.endpoint.respond(now, served.id, response);
         }
+        tracing::debug!(session = id.as_u64(), ?cause, "session ended");
         self.tell(Event::Ended { session: id, cause, reason });
         self.reap(id);
     }

@@ -64,6 +64,7 @@ impl Agent {
                 if let Some(session) = self.sessions.get_mut(id.0) {
                     session.client = Some(client);
                 }
+                tracing::debug!(session = id.as_u64(), remote = %invite.target.remote, "session goes out");
                 self.counters.outgoing += 1;
                 self.act(now, id, actions);
                 self.pump(now);

@@ -12,8 +12,38 @@
 //! - it answers for itself what has only one right answer: 481, 420, 415, 482, 500 and 503 with Retry-After, OPTIONS
 //!   inside a dialog, UPDATE without an offer.
 //!
-//! It is a machine: see the crate's page for how a machine is driven. Commands are methods; what happened is told by
-//! [`Event`]s.
+//! It is a machine, driven as an [`Endpoint`] is. Commands are methods; what happened is told by [`Event`]s:
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use bytes::Bytes;
+//! use sip_transaction::agent::{Agent, Config, Event, Output};
+//! use sip_transaction::{Input, ListenerConfig, Transport};
+//!
+//! let mut agent = Agent::new(Config::default(), [7; 32]);
+//! let listener = agent.add_listener(ListenerConfig::new(Transport::Udp, "192.0.2.1:5060".parse()?));
+//! let now = Instant::now();
+//! let payload = Bytes::from_static(
+//!     b"INVITE sip:600@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+//!       From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:600@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
+//!       Contact: <sip:a@192.0.2.2>\r\nContent-Length: 0\r\n\r\n",
+//! );
+//! agent.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload });
+//! let mut sent = Vec::new();
+//! while let Some(output) = agent.poll_output() {
+//!     match output {
+//!         Output::Event(Event::Incoming { session, .. }) => {
+//!             let offer = Bytes::from_static(b"v=0\r\n"); // and so on
+//!             agent.answer(now, session, Some(offer), &[])?;
+//!         }
+//!         Output::Datagram { payload, .. } => sent.push(payload),
+//!         _ => {}
+//!     }
+//! }
+//! assert!(sent[0].starts_with(b"SIP/2.0 200 OK\r\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod action;
 mod command;

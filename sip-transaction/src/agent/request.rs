@@ -117,6 +117,7 @@ impl Agent {
         if let Some(key) = merging {
             self.merging.insert(key, session);
         }
+        tracing::debug!(session = session.as_u64(), remote = %source.remote, "session came in");
         self.counters.incoming += 1;
         self.act(now, session, actions);
         self.tell(Event::Incoming { session, request, mandatory, source, sdp });
