@@ -6,11 +6,15 @@ use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::{BufMut, BytesMut};
-use rtp::relay::{self, Reason, Relay, Side, Verdict};
+use rtp::{
+    Packet,
+    relay::{self, Reason, Relay, Side, Verdict},
+    rtcp::{SenderInfo, SenderReport, SourceDescription, ntp_from_unix},
+};
 use tokio::{
     net::UdpSocket,
     sync::{mpsc, watch},
@@ -26,6 +30,9 @@ use crate::status::Stream;
 
 /// Packets that are taken from one socket before the next has its turn.
 const TURN: usize = 16;
+
+/// Seconds between reports of an echo or a tone (RFC 3550 §6.2).
+const REPORTS: u32 = 5;
 
 /// What joins the task to the rest of the program.
 #[derive(Debug)]
@@ -61,6 +68,9 @@ pub(super) async fn run(plan: Plan, legs: Vec<Leg>, edges: Edges) {
         receives: true,
         sent: [0; 2],
         unsent: 0,
+        own: None,
+        octets: 0,
+        until_report: REPORTS,
         counted: Counted::default(),
     };
     poll_fn(|cx| task.poll(cx)).await;
@@ -95,6 +105,11 @@ struct Task {
     receives: bool,
     sent: [u64; 2],
     unsent: u64,
+    /// The last packet of our own stream: when, and its timestamp.
+    own: Option<(Instant, u32)>,
+    /// Payload bytes of our own stream.
+    octets: u32,
+    until_report: u32,
     counted: Counted,
 }
 
@@ -216,21 +231,56 @@ impl Task {
         if self.receives
             && let Some(destination) = self.relay.destination(Side::Caller)
         {
+            self.note_own(packet);
             self.send(Side::Caller, false, destination, packet);
         }
+    }
+
+    /// Remembers of our own stream what its reports tell.
+    fn note_own(&mut self, packet: &[u8]) {
+        if let Ok(packet) = Packet::parse(packet) {
+            self.own = Some((Instant::now(), packet.timestamp()));
+            self.octets = self.octets.wrapping_add(u32::try_from(packet.payload().len()).unwrap_or(0));
+        }
+    }
+
+    /// Tells the caller what our own stream sent (RFC 3550 §6.4.1). Between phones, their own reports pass.
+    fn report(&mut self) {
+        let (Some((at, timestamp)), Some(destination)) = (self.own, self.relay.control_destination(Side::Caller)) else {
+            return;
+        };
+        let ssrc = self.ssrc();
+        let since = u32::try_from(at.elapsed().as_millis()).unwrap_or(0);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let [packets, _] = self.sent;
+        let report = SenderReport {
+            ssrc,
+            sender: SenderInfo {
+                ntp: ntp_from_unix(unix),
+                timestamp: timestamp.wrapping_add(since.wrapping_mul(8)),
+                // The counters of a report wrap.
+                packets: (packets & u64::from(u32::MAX)) as u32,
+                octets: self.octets,
+            },
+            ..SenderReport::default()
+        };
+        let mut packet = BytesMut::with_capacity(64);
+        report.encode(&mut packet);
+        SourceDescription::of_name(ssrc, format!("{:x}@pbx.invalid", self.random)).encode(&mut packet);
+        self.send(Side::Caller, true, destination, &packet);
     }
 
     fn play(&mut self) {
         let destination = self.relay.destination(Side::Caller);
         let mut packet = std::mem::take(&mut self.buffer);
-        if let Some(player) = &mut self.player {
-            // Time goes on also while nobody listens.
-            player.next(&mut packet);
-            if self.receives
-                && let Some(destination) = destination
-            {
-                self.send(Side::Caller, false, destination, &packet);
-            }
+        let Some(player) = &mut self.player else { return };
+        // Time goes on also while nobody listens.
+        player.next(&mut packet);
+        if self.receives
+            && let Some(destination) = destination
+        {
+            self.note_own(&packet);
+            self.send(Side::Caller, false, destination, &packet);
         }
         self.buffer = packet;
     }
@@ -260,6 +310,11 @@ impl Task {
     fn tick(&mut self) {
         self.publish();
         while self.relay.poll_event().is_some() {}
+        self.until_report = self.until_report.saturating_sub(1);
+        if self.until_report == 0 {
+            self.until_report = REPORTS;
+            self.report();
+        }
         let silent = self.edges.timeout.is_some_and(|timeout| self.heard.elapsed() >= timeout);
         if silent && self.watched && !self.told {
             // When the program does not listen now, it is told again in a second.
