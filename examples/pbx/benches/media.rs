@@ -38,15 +38,20 @@ fn main() {
     let _entered = runtime.enter();
     let (events, _silent) = mpsc::channel(16);
     let mut media = Media::new(LOCAL, None, events);
-    let mut ports = Allocator::new(10_000..=14_999, Duration::ZERO, [1; 32]);
+    let mut ports = Allocator::new(16_000..=31_999, Duration::ZERO, [1; 32]);
 
     // One socket plays all callers and one all callees: each call knows its packets by its own ports and SSRC.
     let (callers, callees) = (phone(), phone());
     let mut legs = Vec::new();
     for call in 0..calls {
-        let now = Instant::now();
-        let pairs = [ports.allocate(now).unwrap(), ports.allocate(now).unwrap()];
-        media.open(call.into(), Plan::Relay, &pairs).expect("ports 10000 to 14999 are free");
+        // Other programs may have some.
+        let pairs = loop {
+            let now = Instant::now();
+            let pairs = [ports.allocate(now), ports.allocate(now)].map(|pair| pair.expect("enough free ports"));
+            if media.open(call.into(), Plan::Relay, &pairs).is_ok() {
+                break pairs;
+            }
+        };
         for (side, socket) in [(Side::Caller, &callers), (Side::Callee, &callees)] {
             let expected = Expected::new(socket.local_addr().unwrap());
             media.order(call.into(), Order::Expect { side, expected, receives: true });
