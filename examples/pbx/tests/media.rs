@@ -45,8 +45,11 @@ impl Phone {
 
     fn speak(&self, to: Pair, sequence: u16) {
         let mut packet = Vec::new();
-        Header { sequence, timestamp: u32::from(sequence) * 160, ssrc: 7, ..Header::default() }
-            .encode_packet(&[0x55; 160], 0, &mut packet);
+        Header { sequence, timestamp: u32::from(sequence) * 160, ssrc: 7, ..Header::default() }.encode_packet(
+            &[0x55; 160],
+            0,
+            &mut packet,
+        );
         self.rtp.send_to(&packet, SocketAddr::new(LOCAL, to.rtp())).unwrap();
     }
 

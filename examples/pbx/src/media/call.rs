@@ -246,7 +246,8 @@ impl Task {
 
     /// Tells the caller what our own stream sent (RFC 3550 §6.4.1). Between phones, their own reports pass.
     fn report(&mut self) {
-        let (Some((at, timestamp)), Some(destination)) = (self.own, self.relay.control_destination(Side::Caller)) else {
+        let (Some((at, timestamp)), Some(destination)) = (self.own, self.relay.control_destination(Side::Caller))
+        else {
             return;
         };
         let ssrc = self.ssrc();
