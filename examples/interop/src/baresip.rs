@@ -42,7 +42,8 @@ impl Baresip {
     /// Starts one that registers with the PBX, and waits until it has.
     pub fn start(pbx: &Pbx, setup: &Setup<'_>) -> Self {
         let started = Self::start_at(&pbx.ports, &pbx.folder, pbx.sip, setup);
-        started.wait_for("REGISTER_OK");
+        // It may have told so before anybody listened: the PBX is asked instead.
+        pbx.wait_for_registration(setup.user, 1);
         started
     }
 
@@ -65,7 +66,7 @@ impl Baresip {
         let config = format!(
             "poll_method epoll\nsip_listen {listen}\ncall_max_calls 4\naudio_source aufile,{here}/tone.wav\naudio_alert aufile,{here}/alert.wav\nausrc_srate 8000\nauplay_srate 8000\n\
              ausrc_channels 1\nauplay_channels 1\nausrc_format s16\nauplay_format s16\nrtp_ports {first}-{last}\n\
-             rtcp_mux no\njitter_buffer_type fixed\nmodule_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nsnd_path {here}\nmodule_tmp account.so\n\
+             rtcp_mux no\njitter_buffer_type off\nmodule_path {}\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nsnd_path {here}\nmodule_tmp account.so\n\
              module_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\nnet_interface 127.0.0.1\n",
             modules().display()
         );

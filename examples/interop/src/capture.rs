@@ -63,7 +63,7 @@ impl Capture {
         let mut command = Command::new("tshark");
         command.args(["-n", "-r"]).arg(&self.file);
         command.args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")]);
-        command.args(["-Y", filter, "-T", "fields"]);
+        command.args(["--enable-heuristic", "rtp_udp", "-Y", filter, "-T", "fields"]);
         fields.iter().for_each(|field| {
             command.args(["-e", field]);
         });

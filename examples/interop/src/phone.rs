@@ -176,6 +176,7 @@ impl Phone {
             let cseq = format!("{} INVITE", call.sequence);
             let first = credentials.is_none();
             let response = self.transact(&request, credentials.take(), body, &call.id.clone(), &cseq);
+            let response = if first && response.status() == Some(100) { self.progress(&call) } else { response };
             if first && matches!(response.status(), Some(401 | 407)) {
                 self.acknowledge_refusal(&call, &response);
                 credentials = self.answer(&response, "INVITE", &uri);
@@ -360,7 +361,7 @@ impl Phone {
         self.inbox.push_back(message);
     }
 
-    /// Sends a request until it is answered by anything.
+    /// Sends a request until it is answered by anything, 100 included.
     fn transact(&mut self, head: &str, credentials: Option<String>, body: &str, id: &str, cseq: &str) -> Message {
         let text = finish(&format!("{head}{}", credentials.unwrap_or_default()), body);
         let end = Instant::now() + PATIENCE;
@@ -369,11 +370,7 @@ impl Phone {
             let wanted =
                 |message: &Message| message.status().is_some() && message.call_id() == id && message.cseq() == cseq;
             if let Some(response) = self.wait_for(Duration::from_secs(2), wanted) {
-                let provisional = response.status() == Some(100);
-                if !provisional {
-                    return response;
-                }
-                return self.wait(&format!("an answer to {cseq}"), PATIENCE * 2, wanted);
+                return response;
             }
         }
         panic!("{} got no answer to {cseq}", self.user)
