@@ -9,6 +9,7 @@ use crate::wait::{PATIENCE, until};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
 pub struct Baresip {
     /// Where it takes SIP.
     pub address: SocketAddr,
+    /// Where it takes media.
+    pub media: RangeInclusive<u16>,
     process: Process,
     control: TcpStream,
     events: Arc<Mutex<Vec<Value>>>,
@@ -89,7 +92,7 @@ impl Baresip {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (reader, sink) = (stream.try_clone().expect("a socket"), Arc::clone(&events));
         std::thread::spawn(move || read_events(reader, &sink));
-        Self { address: listen, process, control: stream, events, place }
+        Self { address: listen, media, process, control: stream, events, place }
     }
 
     /// Gives a command.

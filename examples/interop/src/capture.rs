@@ -1,8 +1,11 @@
 //! A capture of the test's own packets on loopback, judged by tshark.
 
+use crate::audio::Audio;
 use crate::folder::Folder;
 use crate::process::Process;
 use crate::wait::PATIENCE;
+use rtp::Packet;
+use rtp::g711::Law;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -38,6 +41,29 @@ impl Capture {
         let mut process = Process::start(&mut command, &folder.file("tcpdump.log"));
         process.wait_for_output("listening on", PATIENCE);
         Self { process, file, sip }
+    }
+
+    /// What was sent so far to a phone whose media ports these are, decoded: its mu-law packets in the order they were sent.
+    pub fn heard_at(&self, ports: &RangeInclusive<u16>) -> Audio {
+        let bytes = std::fs::read(&self.file).unwrap_or_default();
+        let mut samples = Vec::new();
+        // A pcap file: a header of 24 bytes, then records with headers of 16 (little-endian, as this machine writes them).
+        let mut rest = bytes.get(24..).unwrap_or(&[]);
+        while let Some((header, after)) = rest.split_first_chunk::<16>() {
+            let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+            let Some((frame, next)) = after.split_at_checked(length) else { break };
+            rest = next;
+            // Ethernet, IPv4, UDP.
+            let Some(ip) = frame.get(14..).filter(|ip| ip.len() > 28 && ip[0] >> 4 == 4 && ip[9] == 17) else { continue };
+            let Some(udp) = ip.get(usize::from(ip[0] & 15) * 4..).filter(|udp| udp.len() > 8) else { continue };
+            if !ports.contains(&u16::from_be_bytes([udp[2], udp[3]])) {
+                continue;
+            }
+            if let Some(packet) = Packet::parse(&udp[8..]).ok().filter(|packet| packet.payload_type() == 0 && !packet.marker()) {
+                samples.extend(Law::Mu.decode(packet.payload()));
+            }
+        }
+        Audio { rate: 8_000, samples }
     }
 
     /// Ends the capture; nothing in it may be malformed or an expert error of SIP, SDP, RTP or RTCP.

@@ -146,6 +146,9 @@ fn what_one_side_is_called_the_other_does_not_see() {
     let media = outgoing_media(&scene.offer);
     assert_ne!(invite.media(), Some(media), "media goes through the PBX");
     assert!(!invite.headers.iter().any(|(name, _)| name.to_ascii_lowercase().contains("authorization")));
+    // A CANCEL may only follow a provisional response.
+    scene.bob.respond(&incoming, "180 Ringing", "");
+    assert_eq!(scene.alice.progress(&outgoing).status(), Some(180));
     assert_eq!(scene.alice.cancel(&outgoing), 200);
     scene.bob.request(&incoming, "CANCEL");
     scene.bob.respond(&incoming, "487 Request Terminated", "");

@@ -30,7 +30,7 @@ fn baresip_and_our_phone_hear_each_other() {
     bob.respond(&call, "200 OK", &sdp(line.address, "sendrecv"));
     bob.request(&call, "ACK");
     let talk = Talk::start(vec![line]);
-    alice.wait_to_hear(620.0, Duration::from_secs(2));
+    alice.wait_to_hear(620.0, Duration::from_secs(9));
     alice.command("hangup", "");
     bob.wait_for_bye(&call);
     let line = talk.stop().remove(0);

@@ -10,13 +10,13 @@ const ALICE: f64 = 440.0;
 const BOB: f64 = 620.0;
 const ENOUGH: Duration = Duration::from_secs(2);
 
-/// Waits until a phone has recorded two more seconds of a tone; its recording may be begun anew meanwhile.
-fn hears_more(phone: &Baresip, hertz: f64) {
-    let mut least = phone.heard().duration_of(hertz);
+/// Waits until a phone was sent two more seconds of a tone.
+///
+/// Not by its recording: this baresip goes on receiving but no longer recording after a hold.
+fn is_sent_more(capture: &Capture, phone: &Baresip, hertz: f64) {
+    let before = capture.heard_at(&phone.media).duration_of(hertz);
     until(&format!("two more seconds of {hertz} Hz"), PATIENCE, || {
-        let now = phone.heard().duration_of(hertz);
-        least = least.min(now);
-        (now >= least + ENOUGH).then_some(())
+        (capture.heard_at(&phone.media).duration_of(hertz) >= before + ENOUGH).then_some(())
     });
 }
 
@@ -35,15 +35,15 @@ fn talk(caller_transport: &str, callee_transport: &str) {
     alice.dial("1002", pbx.sip);
     alice.wait_for("CALL_ESTABLISHED");
     bob.wait_for("CALL_ESTABLISHED");
-    hears_more(&alice, BOB);
-    hears_more(&bob, ALICE);
+    alice.wait_to_hear(BOB, ENOUGH);
+    bob.wait_to_hear(ALICE, ENOUGH);
 
     alice.command("hold", "");
     held(&pbx, true);
     alice.command("resume", "");
     held(&pbx, false);
-    hears_more(&alice, BOB);
-    hears_more(&bob, ALICE);
+    is_sent_more(&capture, &alice, BOB);
+    is_sent_more(&capture, &bob, ALICE);
 
     let call = &pbx.status()["calls"][0];
     for side in ["caller", "callee"] {
