@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod baresip;
+pub mod browser;
 pub mod capture;
 pub mod couple;
 pub mod folder;

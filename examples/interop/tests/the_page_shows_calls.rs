@@ -1,70 +1,45 @@
 //! The live page in a real browser, while two phones talk.
 
+use interop::browser::Browser;
 use interop::couple::{Couple, anywhere};
 use interop::media::{Line, Talk};
 use interop::pbx::Pbx;
-use interop::wait::{PATIENCE, until};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
-fn browse(pbx: &Pbx, arguments: &[&str]) -> String {
-    let profile = pbx.folder.file("chromium");
-    let name = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
-        .expect("chromium is not installed");
-    let output = Command::new("timeout")
-        .args(["60", name, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .args(["--window-size=1280,1000", "--timeout=4000", "--virtual-time-budget=4000"])
-        .args(arguments)
-        .arg(format!("http://{}/", pbx.http))
-        .stdin(Stdio::null())
-        .output()
-        .expect("timeout");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 #[test]
-fn the_page_shows_phones_and_calls_and_takes_them_away_again() {
+fn the_page_shows_phones_and_calls_and_hangs_them_up() {
     let pbx = Pbx::start("page");
+    let mut browser = Browser::open(&pbx.ports, &pbx.folder, &format!("http://{}/", pbx.http));
+    // Before: no phone, no call. What comes is shown without a reload.
+    browser.wait_until("document.querySelector('#accounts tbody').rows.length == 9");
+    assert_eq!(browser.evaluate("String(document.querySelector('#calls tbody').rows.length)"), "0");
     let mut couple = Couple::new(&pbx);
     let (mut of_alice, mut of_bob) = (Line::new(anywhere(), 440.0), Line::new(anywhere(), 620.0));
     let talking = couple.call(&mut of_alice, &mut of_bob);
     let talk = Talk::start(vec![of_alice, of_bob]);
-    let page = until("a page with the call", PATIENCE * 2, || {
-        let page = browse(&pbx, &["--dump-dom"]);
-        (page.contains("1002") && page.contains("PCMU")).then_some(page)
-    });
-    let table =
-        page.split_once("id=\"calls\"").and_then(|(_, rest)| rest.split_once("</table>")).map_or("", |(it, _)| it);
-    for word in ["1001", "1002", "PCMU"] {
-        assert!(table.contains(word), "no {word} in {table}");
+
+    browser.wait_until("document.querySelector('#calls tbody').innerText.includes('PCMU')");
+    browser.wait_until("/[1-9][0-9,]* packets/.test(document.querySelector('#calls tbody').innerText)");
+    let calls = browser.evaluate("document.querySelector('#calls tbody').innerText");
+    for word in ["1001", "1002", "PCMU", "0 % lost", "ms jitter"] {
+        assert!(calls.contains(word), "no {word} in {calls}");
     }
-    assert!(page.contains(&couple.bob.address.to_string()), "the registered phone's address is shown");
+    let phones = browser.evaluate("document.querySelector('#accounts tbody').innerText");
+    assert!(phones.contains(&couple.bob.address.to_string()) && phones.contains("UDP"), "{phones}");
 
-    let shot: PathBuf =
-        std::env::var_os("TANDEM_SCREENSHOT").map_or_else(|| pbx.folder.file("page.png"), PathBuf::from);
-    browse(&pbx, &[&format!("--screenshot={}", shot.display())]);
-    let image = std::fs::read(&shot).expect("a screenshot");
-    assert!(image.starts_with(b"\x89PNG") && image.len() > 10_000, "{} bytes", image.len());
+    let image = browser.screenshot();
+    assert!(image.starts_with(b"\x89PNG") && image.len() > 20_000, "{} bytes", image.len());
+    if let Some(path) = std::env::var_os("TANDEM_SCREENSHOT").map(PathBuf::from) {
+        std::fs::write(path, &image).expect("the screenshot");
+    }
 
-    // What its button does.
-    let id = pbx.status()["calls"][0]["id"].as_u64().expect("a call");
-    let answer = interop::http::post(pbx.http, &format!("/calls/{id}/hangup"), "").expect("an answer");
-    assert_eq!(answer.status, 204);
+    browser.evaluate("document.querySelector('#calls tbody button').click()");
     couple.alice.wait_for_bye(&talking.outgoing);
     couple.bob.wait_for_bye(&talking.incoming);
+    browser.wait_until("document.querySelector('#calls tbody').rows.length == 0");
     talk.stop();
+    drop(browser);
     pbx.wait_for_empty_tables();
-    std::thread::sleep(Duration::from_millis(10));
     pbx.stop();
 }
 
