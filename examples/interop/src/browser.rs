@@ -29,7 +29,11 @@ impl Browser {
     /// When there is no Chromium.
     pub fn open(ports: &Ports, folder: &Folder, url: &str) -> Self {
         let installed = |name: &&str| {
-            Command::new(name).arg("--version").stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
+            Command::new(name)
+                .arg("--version")
+                .stdin(Stdio::null())
+                .output()
+                .is_ok_and(|output| output.status.success())
         };
         let names = ["chromium", "chromium-browser", "google-chrome"];
         let name = names.into_iter().find(installed).expect("chromium is not installed");

@@ -8,6 +8,7 @@ use crate::wait::{PATIENCE, until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub struct Pbx {
     /// Its ports and those of the test's peers.
     pub ports: Ports,
+    /// Its media ports.
+    pub media: RangeInclusive<u16>,
     /// Where its files and those of the test's peers are.
     pub folder: Folder,
     /// Where it takes SIP, by UDP and TCP.
@@ -32,18 +35,24 @@ impl Pbx {
         Self::start_with(name, "")
     }
 
+    /// Starts one that has all media ports of this machine's tests: for tests that run alone.
+    pub fn start_alone(name: &str) -> Self {
+        Self::launch(name, "", Some(Ports::all_media()))
+    }
+
     /// Starts one with more tables in its configuration. `[sip]`, `[account]`, `[extensions]`, `[rtp]`, `[limits]`, `[http]`
     /// and `[cdr]` are there already.
-    ///
-    /// # Panics
-    ///
-    /// When it does not build or start.
     pub fn start_with(name: &str, more: &str) -> Self {
+        Self::launch(name, more, None)
+    }
+
+    fn launch(name: &str, more: &str, media: Option<RangeInclusive<u16>>) -> Self {
         let program = program();
         let ports = Ports::claim();
+        let media = media.unwrap_or_else(|| ports.media());
         let folder = Folder::new(name);
         let (sip, http) = (ports.address(), ports.address());
-        let config = folder.write("pbx.toml", configuration(sip, http, &ports, &folder, more));
+        let config = folder.write("pbx.toml", configuration(sip, http, &media, &folder, more));
         let mut command = Command::new(program);
         command.arg("--config").arg(config).env("RUST_BACKTRACE", "1").current_dir(folder.path());
         let mut process = Process::start(&mut command, &folder.file("pbx.log"));
@@ -53,7 +62,7 @@ impl Pbx {
             }
             http::get(http, "/health").ok().filter(|answer| answer.status == 200)
         });
-        Self { ports, folder, sip, http, process }
+        Self { ports, media, folder, sip, http, process }
     }
 
     /// The whole picture that it gives of itself.
@@ -171,13 +180,18 @@ impl Pbx {
     }
 }
 
-fn configuration(sip: SocketAddr, http: SocketAddr, ports: &Ports, folder: &Folder, more: &str) -> String {
+fn configuration(
+    sip: SocketAddr,
+    http: SocketAddr,
+    media: &RangeInclusive<u16>,
+    folder: &Folder,
+    more: &str,
+) -> String {
     let accounts: String = (1..=9)
         .map(|number| {
             format!("[[account]]\nname = \"100{number}\"\nsecret = \"1234\"\ncaller_id = \"Phone {number}\"\n")
         })
         .collect();
-    let media = ports.media();
     let (first, last) = (media.start(), media.end());
     let records = folder.file("Master.csv");
     format!(

@@ -84,6 +84,8 @@ pub struct Call {
     routes: Vec<String>,
     sequence: u32,
     branch: String,
+    /// The last INVITE as it was sent.
+    sent: String,
 }
 
 /// The phone.
@@ -166,35 +168,40 @@ impl Phone {
             routes: Vec::new(),
             sequence: 0,
             branch: String::new(),
+            sent: String::new(),
         };
-        let mut credentials = None;
-        loop {
-            call.sequence += 1;
-            call.branch = self.fresh("z9hG4bK");
-            let request = self.dialog_head("INVITE", &call, &call.branch.clone());
-            let request = format!("{request}Contact: <sip:{}@{}>\r\n", self.user, self.address);
-            let cseq = format!("{} INVITE", call.sequence);
-            let first = credentials.is_none();
-            let response = self.transact(&request, credentials.take(), body, &call.id.clone(), &cseq);
-            let response = if first && response.status() == Some(100) { self.progress(&call) } else { response };
-            if first && matches!(response.status(), Some(401 | 407)) {
-                self.acknowledge_refusal(&call, &response);
-                credentials = self.answer(&response, "INVITE", &uri);
-            } else {
-                self.inbox.push_front(response);
-                return call;
-            }
+        self.send_invite(&mut call, None, body);
+        let response = self.progress(&call);
+        if matches!(response.status(), Some(401 | 407)) {
+            self.acknowledge_refusal(&call, &response);
+            let credentials = self.answer(&response, "INVITE", &uri);
+            self.send_invite(&mut call, credentials, body);
+        } else {
+            self.inbox.push_front(response);
         }
+        call
     }
 
     /// Waits for a response to the call's last INVITE that is not 100.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
     pub fn progress(&mut self, call: &Call) -> Message {
         let cseq = format!("{} INVITE", call.sequence);
-        self.wait("a response to INVITE", PATIENCE * 2, |message| {
-            message.status().is_some_and(|status| status > 100)
-                && message.call_id() == call.id
-                && message.cseq() == cseq
-        })
+        let of_call =
+            |message: &Message| message.status().is_some() && message.call_id() == call.id && message.cseq() == cseq;
+        let end = Instant::now() + PATIENCE * 2;
+        let mut heard = false;
+        while Instant::now() < end {
+            match self.wait_for(Duration::from_secs(2), of_call) {
+                Some(response) if response.status() == Some(100) => heard = true,
+                Some(response) => return response,
+                None if heard => {}
+                None => self.send(&call.sent),
+            }
+        }
+        panic!("{} got no answer to its INVITE {}", self.user, call.id)
     }
 
     /// Waits for the final response to the call's last INVITE, and acknowledges it.
@@ -238,13 +245,7 @@ impl Phone {
 
     /// Offers something else within the call; acknowledges and returns the final response.
     pub fn reinvite(&mut self, call: &mut Call, body: &str) -> Message {
-        call.sequence += 1;
-        call.branch = self.fresh("z9hG4bK");
-        let request = self.dialog_head("INVITE", call, &call.branch.clone());
-        let request = format!("{request}Contact: <sip:{}@{}>\r\n", self.user, self.address);
-        let cseq = format!("{} INVITE", call.sequence);
-        let response = self.transact(&request, None, body, &call.id.clone(), &cseq);
-        self.inbox.push_front(response);
+        self.send_invite(call, None, body);
         self.outcome(call)
     }
 
@@ -262,6 +263,7 @@ impl Phone {
             routes: invite.all("Record-Route").map(str::to_owned).collect(),
             sequence: 0,
             branch: String::new(),
+            sent: String::new(),
             invite,
         }
     }
@@ -359,6 +361,15 @@ impl Phone {
             }
         }
         self.inbox.push_back(message);
+    }
+
+    fn send_invite(&mut self, call: &mut Call, credentials: Option<String>, body: &str) {
+        call.sequence += 1;
+        call.branch = self.fresh("z9hG4bK");
+        let head = self.dialog_head("INVITE", call, &call.branch);
+        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.address);
+        call.sent = finish(&format!("{head}{contact}{}", credentials.unwrap_or_default()), body);
+        self.send(&call.sent);
     }
 
     /// Sends a request until it is answered by anything, 100 included.

@@ -55,6 +55,11 @@ impl Ports {
         first..=first + 2_399
     }
 
+    /// The ports of all slots for the media of a PBX.
+    pub const fn all_media() -> RangeInclusive<u16> {
+        12_000..=12_000 + SLOTS * 2_400 - 1
+    }
+
     /// The ports for the media of phones, a part of them.
     pub fn phone_media(&self, part: u16) -> RangeInclusive<u16> {
         let first = 29_000 + self.slot * 400 + (part % 8) * 50;

@@ -40,7 +40,7 @@ fn spray(from: &str, ports: std::ops::RangeInclusive<u16>, stop: &Arc<AtomicBool
 #[test]
 fn a_spraying_source_is_not_relayed_and_hears_nothing() {
     let pbx = Pbx::start("spray");
-    let range = pbx.ports.media();
+    let range = pbx.media.clone();
     let mut couple = Couple::new(&pbx);
     let (mut of_alice, mut of_bob) = (Line::new(anywhere(), 440.0), Line::new(anywhere(), 620.0));
     let (alice, bob) = (of_alice.stream(), of_bob.stream());
@@ -74,7 +74,7 @@ fn an_echo_is_not_for_a_sprayer_either() {
     let mut line = Line::new(anywhere(), 440.0);
     let stream = line.stream();
     let stop = Arc::new(AtomicBool::new(false));
-    let sprayer = spray("127.0.0.1", pbx.ports.media(), &stop);
+    let sprayer = spray("127.0.0.1", pbx.media.clone(), &stop);
     let mut call = phone.invite("600", &interop::phone::sdp(line.address, "sendrecv"));
     let answer = phone.outcome(&mut call);
     assert_eq!(answer.status(), Some(200), "{}", answer.start);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 fn hears_itself(transport: &str, hertz: f64) {
     let pbx = Pbx::start(&format!("echo-{transport}"));
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let mut phone = Baresip::start(&pbx, &Setup { user: "1001", transport, tone: hertz, answers: false });
     pbx.wait_for_registration("1001", 1);
     let binding = &pbx.status()["accounts"][0]["bindings"][0];

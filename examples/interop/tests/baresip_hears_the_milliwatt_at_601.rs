@@ -8,7 +8,7 @@ use std::time::Duration;
 #[test]
 fn baresip_hears_1004_hertz_at_0_dbm0() {
     let pbx = Pbx::start("milliwatt");
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let mut phone = Baresip::start(&pbx, &Setup { user: "1002", transport: "udp", tone: 440.0, answers: false });
     phone.dial("601", pbx.sip);
     phone.wait_for("CALL_ESTABLISHED");

@@ -10,7 +10,7 @@ const CALLS: u32 = 20;
 /// Runs a caller alone.
 fn caller(scenario: &str, service: &str, user: &str, secret: &str) {
     let pbx = Pbx::start(scenario);
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let setup = Setup {
         scenario,
         local: pbx.ports.address(),
@@ -30,7 +30,7 @@ fn caller(scenario: &str, service: &str, user: &str, secret: &str) {
 /// Runs a caller and the callee that it calls.
 fn both(caller: &str, callee: &str) {
     let pbx = Pbx::start(callee);
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let local = pbx.ports.address();
     let of_callee = Setup {
         local,

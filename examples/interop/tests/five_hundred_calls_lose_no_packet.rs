@@ -14,7 +14,7 @@ fn calls() -> usize {
 
 #[test]
 fn no_packet_is_lost() {
-    let mut pbx = Pbx::start("media");
+    let mut pbx = Pbx::start_alone("media");
     let mut couple = Couple::new(&pbx);
     let (mut lines, mut calls) = (Vec::new(), (0..calls()).map(|_| None).collect::<Vec<_>>());
     for slot in &mut calls {

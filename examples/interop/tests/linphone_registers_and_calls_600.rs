@@ -9,7 +9,7 @@ use std::time::Duration;
 #[test]
 fn linphone_registers_and_hears_itself() {
     let pbx = Pbx::start("linphone");
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let mut phone = Linphone::start(&pbx, 540.0);
     phone.command(&format!("register sip:1003@{sip} sip:{sip} 1234", sip = pbx.sip));
     pbx.wait_for_registration("1003", 1);

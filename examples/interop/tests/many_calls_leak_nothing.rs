@@ -8,7 +8,7 @@ use std::time::Duration;
 fn memory_stays_flat() {
     let long = std::env::var_os("TANDEM_LONG").is_some();
     let (calls, rate) = if long { (20_000, 200) } else { (3_000, 150) };
-    let mut pbx = Pbx::start("many");
+    let mut pbx = Pbx::start_alone("many");
     let local = pbx.ports.address();
     let callee = Setup { local, server: pbx.sip, service: "1002", user: "1002", ..Setup::default() };
     sipp::run(&pbx.folder, &Setup { scenario: "register", ..callee.clone() });

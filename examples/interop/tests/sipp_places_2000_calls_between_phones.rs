@@ -8,8 +8,8 @@ use std::time::Duration;
 
 #[test]
 fn two_thousand_calls_between_phones_do_not_fail() {
-    let pbx = Pbx::start("load-two");
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let pbx = Pbx::start_alone("load-two");
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let local = pbx.ports.address();
     let callee = Setup { local, server: pbx.sip, service: "1002", user: "1002", ..Setup::default() };
     sipp::run(&pbx.folder, &Setup { scenario: "register", ..callee.clone() });

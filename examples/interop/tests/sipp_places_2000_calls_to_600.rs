@@ -9,8 +9,8 @@ use std::time::Duration;
 
 #[test]
 fn two_thousand_calls_with_digest_do_not_fail() {
-    let pbx = Pbx::start("load-echo");
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let pbx = Pbx::start_alone("load-echo");
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let setup = Setup {
         scenario: "caller",
         local: pbx.ports.address(),
@@ -37,7 +37,7 @@ fn two_thousand_calls_with_digest_do_not_fail() {
 
 #[test]
 fn calls_over_tcp_do_not_fail() {
-    let pbx = Pbx::start("load-echo-tcp");
+    let pbx = Pbx::start_alone("load-echo-tcp");
     let setup = Setup {
         scenario: "caller",
         local: pbx.ports.address(),

@@ -28,7 +28,7 @@ fn held(pbx: &Pbx, held: bool) {
 
 fn talk(caller_transport: &str, callee_transport: &str) {
     let pbx = Pbx::start(&format!("two-{caller_transport}"));
-    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.ports.media());
+    let capture = Capture::start(&pbx.folder, pbx.sip, &pbx.media);
     let mut alice =
         Baresip::start(&pbx, &Setup { user: "1001", transport: caller_transport, tone: ALICE, answers: false });
     let mut bob = Baresip::start(&pbx, &Setup { user: "1002", transport: callee_transport, tone: BOB, answers: true });
