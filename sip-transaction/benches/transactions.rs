@@ -12,10 +12,10 @@ use sip_core::{Limits, Message, Response, StatusCode, framing};
 use sip_transaction::{Config, Endpoint, Event, Input, ListenerConfig, ListenerId, Output, Transport};
 
 // Private parts, measured by themselves.
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unused_imports, unreachable_pub)]
 #[path = "../src/transaction/key.rs"]
 mod key;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unused_imports, unreachable_pub)]
 #[path = "../src/wheel.rs"]
 mod wheel;
 
