@@ -6,7 +6,7 @@
 use bytes::{BufMut, Bytes};
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::HeaderName;
+use crate::header::{HeaderName, is_token, is_token_byte};
 
 /// `token` of RFC 3261 §25.1.
 pub(crate) const TOKEN: u16 = 1;
@@ -52,7 +52,7 @@ const fn classes() -> [u16; 256] {
         let alphanumeric = byte.is_ascii_alphanumeric();
         let visible = byte > 0x20 && byte != 0x7F;
         let mut class = 0;
-        if alphanumeric || has(b"-.!%*_+`'~", byte) {
+        if is_token_byte(byte) {
             class |= TOKEN;
         }
         if alphanumeric || has(b"-._", byte) {
@@ -100,11 +100,6 @@ pub(crate) fn is(byte: u8, mask: u16) -> bool {
 /// Whether all of `bytes` belong to one of the classes in `mask`.
 pub(crate) fn all(bytes: &[u8], mask: u16) -> bool {
     bytes.iter().all(|&byte| is(byte, mask))
-}
-
-/// Whether `bytes` is a token.
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && all(bytes, TOKEN)
 }
 
 /// What is wrong and where, before the part that it is in is known.

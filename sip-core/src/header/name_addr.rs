@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bytes::{BufMut, Bytes};
 
 use crate::error::{ErrorKind, ParseError, Part};
+use crate::header::is_token;
 use crate::scan::{self, Cursor, Fault, Scan};
 use crate::uri::{Params, Uri};
 
@@ -145,7 +146,7 @@ pub(crate) fn scan_brackets(cursor: &mut Cursor<'_>) -> Scan<Uri> {
 
 /// Whether a display name can stand without quotes: tokens with one space between them.
 fn is_plain(display: &[u8]) -> bool {
-    display.split(|&byte| byte == b' ').all(scan::is_token)
+    display.split(|&byte| byte == b' ').all(is_token)
 }
 
 impl fmt::Display for NameAddr {

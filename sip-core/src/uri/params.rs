@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::scan_brackets;
+use crate::header::{is_token, scan_brackets};
 use crate::scan::{self, Cursor, Fault, Scan};
 use crate::uri::escape;
 
@@ -178,7 +178,7 @@ impl Params {
     }
 
     fn put(&mut self, name: &str, value: Option<&[u8]>, put_value: impl Fn(&[u8], &mut BytesMut)) {
-        if !scan::is_token(name.as_bytes()) {
+        if !is_token(name.as_bytes()) {
             return;
         }
         let mut out = BytesMut::with_capacity(self.raw.len() + name.len() + value.map_or(0, <[u8]>::len) + 4);
