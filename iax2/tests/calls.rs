@@ -527,3 +527,61 @@ fn a_registrar_that_acknowledges_and_never_answers_is_given_up() {
     net.run(Duration::from_secs(41));
     assert_eq!(net.take(a), [Event::RegistrationFailed { registration: id, reason: RegistrationFailure::Timeout }]);
 }
+
+#[test]
+fn rsa_plaintext_and_an_older_secret_open_calls_and_registrations() {
+    const KEY: &str = include_str!("data/test-key.pem");
+    for way in ["rsa", "plaintext", "older"] {
+        let mut net = pair(Weather::FINE, |peer| {
+            let ours = peer.name == "server";
+            match way {
+                "rsa" if ours => peer.credentials.key = Some(PrivateKey::from_pem(KEY).unwrap()),
+                "rsa" => {
+                    peer.secrets = Vec::new();
+                    peer.keys = vec![PrivateKey::from_pem(KEY).unwrap().public_key()];
+                }
+                "plaintext" if ours => peer.credentials.allow_plaintext = true,
+                "plaintext" => peer.methods = Some(element::AuthMethods::PLAINTEXT),
+                _ if ours => {}
+                _ => peer.secrets = vec!["newer".into(), "1234".into()],
+            }
+        });
+        let (a, b) = (address(A), address(B));
+        net.trace = Some(Vec::new());
+        net.at(a, |e, now| e.register(now, "server", Duration::from_secs(60))).unwrap();
+        net.run(short());
+        assert!(matches!(net.take(a)[..], [Event::Registered { .. }]), "{way}");
+        net.take(b);
+        connect(&mut net);
+        let clear = net.trace.as_ref().unwrap().iter().any(|(_, _, _, bytes)| bytes.windows(4).any(|w| w == b"1234"));
+        assert_eq!(clear, way == "plaintext", "{way}");
+    }
+}
+
+#[test]
+fn a_secret_in_clear_is_not_given_to_a_server_that_asks_for_it() {
+    let mut net = pair(Weather::FINE, |peer| {
+        if peer.name == "alice" {
+            peer.methods = Some(element::AuthMethods::PLAINTEXT);
+        }
+    });
+    let a = address(A);
+    let call = net.at(a, |e, now| e.dial(now, "server", &NewCall::to("600"))).unwrap();
+    net.run(short());
+    assert_eq!(net.take(a), [Event::Ended { call, reason: Ended::Unauthorized }]);
+    empty_after(&mut net);
+}
+
+#[test]
+fn a_caller_who_must_be_encrypted_hangs_up_on_who_cannot() {
+    let mut net = pair(Weather::FINE, |peer| {
+        if peer.name == "server" {
+            peer.encryption = Encryption::Required;
+        }
+    });
+    let a = address(A);
+    let call = net.at(a, |e, now| e.dial(now, "server", &NewCall::to("600"))).unwrap();
+    net.run(short());
+    assert_eq!(net.take(a), [Event::Ended { call, reason: Ended::Unauthorized }]);
+    assert!(net.take(address(B)).is_empty());
+}
