@@ -156,7 +156,7 @@ impl Credentials {
             return false;
         }
         let Some(expected) = self.compute(ha1, method.as_bytes(), body.as_ref()) else { return false };
-        self.response().and_then(|hex| Hash::from_hex(algorithm, hex)).is_some_and(|given| given.same_as(&expected))
+        self.response().is_some_and(|given| expected.hex().matches(given))
     }
 
     /// The scheme as it was written, such as `Digest`.
@@ -196,7 +196,7 @@ impl Credentials {
         }
         let (Some(algorithm), Some(realm)) = (self.algorithm(), self.realm()) else { return false };
         let expected = hash_joined(algorithm, &[username.as_ref(), realm]);
-        Hash::from_hex(algorithm, &given).is_some_and(|given| given.same_as(&expected))
+        expected.hex().matches(&given)
     }
 
     /// What the name and password are for.
@@ -267,13 +267,14 @@ impl Credentials {
 
     /// The response for a method, or with an empty method the server's `rspauth`.
     pub(crate) fn compute(&self, ha1: &Ha1, method: &[u8], body: &[u8]) -> Option<Hash> {
-        let algorithm = self.algorithm()?;
-        let (nonce, uri) = (self.nonce()?, self.uri()?);
-        let qop = match self.param("qop") {
+        let names = ["algorithm", "nonce", "uri", "qop", "cnonce", "nc"];
+        let [algorithm, nonce, uri, qop, cnonce, nc] = self.0.params.get_all(names);
+        let algorithm = algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_token)?;
+        let (nonce, uri) = (nonce?, uri?);
+        let qop = match qop {
             None => None,
             Some(token) => Some(Qop::from_token(token)?),
         };
-        let cnonce = self.cnonce();
         if algorithm.is_session() && cnonce.is_none() {
             return None;
         }
@@ -288,7 +289,7 @@ impl Credentials {
         let Some(qop) = qop else {
             return Some(hash_joined(algorithm, &[ha1.as_bytes(), nonce, ha2.as_bytes()]));
         };
-        let (nc, cnonce) = (self.param("nc")?, cnonce?);
+        let (nc, cnonce) = (nc?, cnonce?);
         let pieces = [ha1.as_bytes(), nonce, nc, cnonce, qop.as_str().as_bytes(), ha2.as_bytes()];
         Some(hash_joined(algorithm, &pieces))
     }

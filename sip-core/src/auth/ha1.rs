@@ -12,7 +12,8 @@ use super::hash::{Hash, Hex, hash_joined};
 #[derive(Clone, Copy)]
 pub struct Ha1 {
     algorithm: Algorithm,
-    hash: Hash,
+    /// In hexadecimal, as it is hashed again.
+    hex: Hex,
 }
 
 impl Ha1 {
@@ -25,14 +26,14 @@ impl Ha1 {
         password: impl AsRef<[u8]>,
     ) -> Self {
         let pieces = [username.as_ref(), realm.as_ref(), password.as_ref()];
-        Self { algorithm: algorithm.base(), hash: hash_joined(algorithm, &pieces) }
+        Self { algorithm: algorithm.base(), hex: hash_joined(algorithm, &pieces).hex() }
     }
 
     /// Takes a stored one in hexadecimal, such as Kamailio's `ha1` column or Asterisk's `md5secret`. `None` unless it
     /// has the digits of that algorithm.
     #[must_use]
     pub fn from_hex(algorithm: Algorithm, hex: impl AsRef<[u8]>) -> Option<Self> {
-        Some(Self { algorithm: algorithm.base(), hash: Hash::from_hex(algorithm, hex.as_ref())? })
+        Some(Self { algorithm: algorithm.base(), hex: Hash::from_hex(algorithm, hex.as_ref())?.hex() })
     }
 
     /// The hash function, without `-sess`.
@@ -44,20 +45,23 @@ impl Ha1 {
     /// The secret in hexadecimal, for storing it.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        self.hash.hex().as_bytes().iter().copied().map(char::from).collect()
+        self.hex.as_bytes().iter().copied().map(char::from).collect()
     }
 
     /// What is hashed into the response: the stored hash, or with `-sess` the hash of it, the nonce and the cnonce.
     pub(crate) fn effective(&self, algorithm: Algorithm, nonce: &[u8], cnonce: &[u8]) -> Hex {
-        let hex = self.hash.hex();
-        if algorithm.is_session() { hash_joined(algorithm, &[hex.as_bytes(), nonce, cnonce]).hex() } else { hex }
+        if algorithm.is_session() {
+            hash_joined(algorithm, &[self.hex.as_bytes(), nonce, cnonce]).hex()
+        } else {
+            self.hex
+        }
     }
 }
 
 impl PartialEq for Ha1 {
     /// Compares in constant time.
     fn eq(&self, other: &Self) -> bool {
-        self.algorithm == other.algorithm && self.hash.same_as(&other.hash)
+        self.algorithm == other.algorithm && self.hex.matches(other.hex.as_bytes())
     }
 }
 

@@ -2,46 +2,52 @@
 
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use super::Algorithm;
 
-/// A running hash.
-pub(crate) enum Hasher {
-    Md5(Md5),
-    Sha256(Sha256),
-    Sha512_256(Sha512_256),
+/// Pieces up to this many bytes together are put together on the stack and hashed in one go, which is faster than feeding
+/// them one by one.
+const TOGETHER: usize = 512;
+
+/// Hashes one piece, or pieces joined by colons: `H(concat(a, ":", b, …))`.
+pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
+    #[cfg(test)]
+    COUNT.with(|count| count.set(count.get() + 1));
+    match algorithm.base() {
+        Algorithm::Sha256 => joined::<Sha256>(pieces),
+        Algorithm::Sha512_256 => joined::<Sha512_256>(pieces),
+        _ => joined::<Md5>(pieces),
+    }
 }
 
-impl Hasher {
-    /// Starts the hash function of an algorithm.
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        #[cfg(test)]
-        COUNT.with(|count| count.set(count.get() + 1));
-        match algorithm.base() {
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            Algorithm::Sha512_256 => Self::Sha512_256(Sha512_256::new()),
-            _ => Self::Md5(Md5::new()),
-        }
+fn joined<D: Digest>(pieces: &[&[u8]]) -> Hash {
+    let mut buffer = [0; TOGETHER];
+    if let Some(text) = join(&mut buffer, pieces) {
+        return Hash::new(&D::digest(text));
     }
+    let mut hash = D::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        if index > 0 {
+            hash.update(b":");
+        }
+        hash.update(piece);
+    }
+    Hash::new(&hash.finalize())
+}
 
-    /// Takes in more bytes.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Md5(hash) => hash.update(bytes),
-            Self::Sha256(hash) => hash.update(bytes),
-            Self::Sha512_256(hash) => hash.update(bytes),
+/// Joins pieces by colons. `None` when they do not fit.
+fn join<'a>(buffer: &'a mut [u8], pieces: &[&[u8]]) -> Option<&'a [u8]> {
+    let mut at = 0;
+    for (index, piece) in pieces.iter().enumerate() {
+        if index > 0 {
+            *buffer.get_mut(at)? = b':';
+            at += 1;
         }
+        buffer.get_mut(at..at + piece.len())?.copy_from_slice(piece);
+        at += piece.len();
     }
-
-    /// Ends the hash.
-    pub(crate) fn finish(self) -> Hash {
-        match self {
-            Self::Md5(hash) => Hash::new(&hash.finalize()),
-            Self::Sha256(hash) => Hash::new(&hash.finalize()),
-            Self::Sha512_256(hash) => Hash::new(&hash.finalize()),
-        }
-    }
+    buffer.get(..at)
 }
 
 #[cfg(test)]
@@ -55,18 +61,6 @@ pub(crate) fn count() -> usize {
     COUNT.with(core::cell::Cell::get)
 }
 
-/// Hashes pieces joined by colons: `H(concat(a, ":", b, …))`.
-pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
-    let mut hasher = Hasher::new(algorithm);
-    for (index, piece) in pieces.iter().enumerate() {
-        if index > 0 {
-            hasher.update(b":");
-        }
-        hasher.update(piece);
-    }
-    hasher.finish()
-}
-
 /// The result of a hash: 16 or 32 bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Hash {
@@ -77,10 +71,11 @@ pub(crate) struct Hash {
 impl Hash {
     fn new(output: &[u8]) -> Self {
         let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(output) {
-            *to = *from;
+        let len = output.len().min(32);
+        if let (Some(to), Some(from)) = (bytes.get_mut(..len), output.get(..len)) {
+            to.copy_from_slice(from);
         }
-        Self { bytes, len: output.len().min(32) as u8 }
+        Self { bytes, len: len as u8 }
     }
 
     /// Reads hexadecimal of either case. `None` unless it is as long as the algorithm's hash.
@@ -116,6 +111,7 @@ impl Hash {
     }
 
     /// Compares without telling by its time where the difference is.
+    #[cfg(test)]
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.as_bytes().ct_eq(other.as_bytes()).into()
     }
@@ -139,6 +135,28 @@ pub(crate) struct Hex {
 }
 
 impl Hex {
+    /// Whether a peer wrote the same number, in digits of either case. The time does not tell where a difference is.
+    pub(crate) fn matches(&self, given: &[u8]) -> bool {
+        let own = self.as_bytes();
+        if given.len() != own.len() {
+            return false;
+        }
+        // Digits have the bit of lower case, and letters get it.
+        let mut lower = [0; 64];
+        let mut are_digits = true;
+        for (to, from) in lower.iter_mut().zip(given) {
+            *to = from | 0x20;
+            are_digits &= from.is_ascii_hexdigit();
+        }
+        // Eight bytes at a time; what is past the end is zero on both sides.
+        let (lower, _) = lower.as_chunks::<8>();
+        let (own, _) = self.digits.as_chunks::<8>();
+        let is_same = lower.iter().zip(own).fold(Choice::from(1), |is_same, (given, own)| {
+            is_same & u64::from_ne_bytes(*given).ct_eq(&u64::from_ne_bytes(*own))
+        });
+        bool::from(is_same) & are_digits
+    }
+
     /// The digits.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(..usize::from(self.len)).unwrap_or_default()
@@ -169,6 +187,26 @@ mod tests {
         let joined = hash_joined(Algorithm::Md5, &[b"a", b"b", b""]);
         let plain = hash_joined(Algorithm::Md5, &[b"a:b:"]);
         assert!(joined.same_as(&plain));
+    }
+
+    #[test]
+    fn long_texts_hash_the_same_as_short_ones() {
+        for len in [0, 1, 509, 510, 511, 512, 513, 2_000] {
+            let text = vec![b'x'; len];
+            let plain = [b"a:", &text[..]].concat();
+            assert!(hash_joined(Algorithm::Md5, &[b"a", &text]).same_as(&Hash::new(&Md5::digest(&plain))), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_number_matches_in_either_case_and_nothing_else_does() {
+        let hex = hash_joined(Algorithm::Md5, &[b"abc"]).hex();
+        assert!(hex.matches(b"900150983cd24fb0d6963f7d28e17f72"));
+        assert!(hex.matches(b"900150983CD24FB0D6963F7D28E17F72"));
+        assert!(!hex.matches(b"900150983cd24fb0d6963f7d28e17f73"));
+        assert!(!hex.matches(b"900150983cd24fb0d6963f7d28e17f7"));
+        // With the bit of lower case this byte would be the right digit.
+        assert!(!hex.matches(b"900150983cd24fb0d6963f7d28e17f7\x12"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::hash::Hash;
 use super::{Credentials, Ha1, Param, ParamList, Qop};
 use crate::error::{ParseError, Part};
 use crate::header::HeaderName;
@@ -46,7 +45,7 @@ impl AuthInfo {
             return false;
         }
         let Some(expected) = credentials.compute(ha1, b"", body.as_ref()) else { return false };
-        self.rspauth().and_then(|hex| Hash::from_hex(algorithm, hex)).is_some_and(|given| given.same_as(&expected))
+        self.rspauth().is_some_and(|given| expected.hex().matches(given))
     }
 
     /// Parses the value of an Authentication-Info header.

@@ -78,6 +78,20 @@ impl ParamList {
         self.0.iter().find(|param| param.name.eq_ignore_ascii_case(name.as_bytes())).map(Param::value)
     }
 
+    /// The values of the first parameters of several names, in one pass.
+    pub(crate) fn get_all<const N: usize>(&self, names: [&str; N]) -> [Option<&[u8]>; N] {
+        let mut values = [None; N];
+        for param in &self.0 {
+            for (name, value) in names.iter().zip(&mut values) {
+                if name.len() == param.name.len() && name.as_bytes().eq_ignore_ascii_case(&param.name) {
+                    value.get_or_insert(param.value());
+                    break;
+                }
+            }
+        }
+        values
+    }
+
     /// All parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = &Param> {
         self.0.iter()
