@@ -29,7 +29,7 @@ impl Phone {
         loop {
             let rtp = UdpSocket::bind((LOCAL, 0)).unwrap();
             if let Ok(rtcp) = UdpSocket::bind((LOCAL, rtp.local_addr().unwrap().port() | 1))
-                && rtp.local_addr().unwrap().port() % 2 == 0
+                && rtp.local_addr().unwrap().port().is_multiple_of(2)
             {
                 for socket in [&rtp, &rtcp] {
                     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();

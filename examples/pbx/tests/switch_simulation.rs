@@ -19,7 +19,7 @@ use pbx::{
     status::Status,
     switch::{Event, Output, Switch},
 };
-use sip_core::StatusCode;
+use sip_core::{StatusCode, sdp};
 use sip_transaction::{Input, ListenerConfig, ListenerId, Transport, agent::Cause};
 use support::phone::{Manner, Phone};
 
@@ -456,6 +456,41 @@ fn a_hang_up_from_the_page_ends_both_sides() {
     scene.run(Duration::from_secs(40));
     assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Bye);
     assert_eq!(scene.phones[1].0.busy_with(), 0);
+    let now = scene.now();
+    scene.exchange.assert_empty(now);
+}
+
+#[test]
+fn a_hold_and_a_resume_pass_through_and_are_shown() {
+    let mut scene = Scene::new(11, CLEAN, |_| {});
+    scene.register_all();
+    for (number, phone) in [("1002", Some(1)), ("600", None)] {
+        let now = scene.now();
+        scene.caller().call(now, number, true, Duration::from_secs(60));
+        scene.run(Duration::from_secs(3));
+        let call = *scene.exchange.open.keys().next().unwrap();
+        assert_eq!(scene.exchange.orders[&call].last(), Some(&Order::Watch(true)), "silence means that they are gone");
+        let directions = [(sdp::Direction::SendOnly, sdp::Direction::RecvOnly), (sdp::Direction::SendRecv, sdp::Direction::SendRecv)];
+        for (ours, theirs) in directions {
+            let now = scene.now();
+            scene.caller().set_direction(now, ours);
+            scene.run(Duration::from_secs(2));
+            let holds = ours == sdp::Direction::SendOnly;
+            let answer = scene.caller().remote.values().next().unwrap().clone();
+            assert_eq!(answer.direction_of(&answer.media[0]), theirs);
+            if let Some(phone) = phone {
+                let offer = scene.phones[phone].0.remote.values().next().unwrap().clone();
+                assert_eq!(offer.direction_of(&offer.media[0]), ours);
+                assert_eq!(offer.address_of(&offer.media[0]).unwrap().ip(), scene.exchange.address.ip(), "through us");
+            }
+            let now = scene.now();
+            let shown = scene.exchange.status(now).calls[0].clone();
+            assert_eq!((shown.caller.held, shown.callee.is_some_and(|callee| callee.held)), (holds, false));
+            assert_eq!(scene.exchange.orders[&call].last(), Some(&Order::Watch(!holds)));
+        }
+        scene.run(Duration::from_secs(100));
+        assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Hangup);
+    }
     let now = scene.now();
     scene.exchange.assert_empty(now);
 }

@@ -63,7 +63,7 @@ pub(super) async fn run(plan: Plan, legs: Vec<Leg>, edges: Edges) {
         pace: ticks(Duration::from_millis(20), MissedTickBehavior::Burst),
         second: ticks(Duration::from_secs(1), MissedTickBehavior::Delay),
         heard: now,
-        watched: true,
+        watched: false,
         told: false,
         receives: true,
         sent: [0; 2],

@@ -162,7 +162,8 @@ impl Switch {
             // Who answers a hold with inactive does not hold by himself.
             *held = heard.holds && !other_holds;
         }
-        let watch = call.held == [false; 2];
+        // Nobody need send anything while a phone rings.
+        let watch = call.answered.is_some() && call.held == [false; 2];
         self.order(id, Order::Expect { side: from, expected: heard.expected, receives: heard.direction.receives() });
         self.order(id, Order::Watch(watch));
     }

@@ -149,6 +149,18 @@ impl Phone {
         session
     }
 
+    /// Holds or resumes the only call that is up, by a re-INVITE.
+    pub fn set_direction(&mut self, now: Instant, direction: sdp::Direction) {
+        let session = *self.calls.keys().next().expect("a call");
+        let mut capabilities = self.capabilities();
+        capabilities.origin.increment();
+        for stream in &mut capabilities.streams {
+            stream.direction = direction;
+        }
+        let offer = sdp::offer(&capabilities).to_bytes();
+        self.agent.reinvite(now, session, Some(offer), Vec::new()).unwrap();
+    }
+
     /// Calls that are not over.
     pub fn busy_with(&self) -> usize {
         self.calls.len()
@@ -247,6 +259,15 @@ impl Phone {
                     self.agent.acknowledge(now, session, Some(answer)).unwrap();
                 }
                 self.remote.insert(session, description);
+            }
+            Event::Offer { session, sdp, .. } => {
+                let offer = Session::parse(&sdp.expect("an offer")).unwrap();
+                let answer = sdp::answer(&offer, &self.capabilities()).unwrap().to_bytes();
+                self.remote.insert(session, offer);
+                self.agent.answer_offer(now, session, Some(answer), &[]).unwrap();
+            }
+            Event::OfferAnswered { session, sdp: Some(sdp), .. } => {
+                self.remote.insert(session, Session::parse(&sdp).unwrap());
             }
             Event::Ended { session, cause, .. } => {
                 self.remote.remove(&session);
