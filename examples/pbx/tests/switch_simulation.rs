@@ -470,7 +470,10 @@ fn a_hold_and_a_resume_pass_through_and_are_shown() {
         scene.run(Duration::from_secs(3));
         let call = *scene.exchange.open.keys().next().unwrap();
         assert_eq!(scene.exchange.orders[&call].last(), Some(&Order::Watch(true)), "silence means that they are gone");
-        let directions = [(sdp::Direction::SendOnly, sdp::Direction::RecvOnly), (sdp::Direction::SendRecv, sdp::Direction::SendRecv)];
+        let directions = [
+            (sdp::Direction::SendOnly, sdp::Direction::RecvOnly),
+            (sdp::Direction::SendRecv, sdp::Direction::SendRecv),
+        ];
         for (ours, theirs) in directions {
             let now = scene.now();
             scene.caller().set_direction(now, ours);
