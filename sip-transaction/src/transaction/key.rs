@@ -150,3 +150,45 @@ fn part(hash: &mut SipHasher128, bytes: &[u8]) {
 fn finish(hash: &SipHasher128) -> Key {
     Key(hash.finish128().as_u128())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sip_core::{Limits, Message};
+
+    use super::*;
+
+    fn key(method: &str, via: &str) -> Key {
+        let text = format!(
+            "{method} sip:b SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:a>;tag=a\r\nTo: <sip:b>\r\nCall-ID: c\r\n\
+             CSeq: 1 {method}\r\n\r\n"
+        );
+        let Ok(Message::Request(request)) = Message::parse(Bytes::from(text), &Limits::default()) else { panic!() };
+        Secret::new(1, 2).server(&request, &request.mandatory().unwrap(), request.method())
+    }
+
+    #[test]
+    fn branch_sent_by_and_method_tell_transactions_apart_and_an_ack_is_its_invite() {
+        let invite = key("INVITE", "Host.example:5060;branch=z9hG4bK1");
+        assert_eq!(invite, key("INVITE", "hOST.example:5060;branch=z9hG4bK1"));
+        assert_eq!(invite, key("INVITE", "host.example:5060;branch=z9hG4bK1;received=192.0.2.1"));
+        assert_eq!(invite, key("ACK", "host.example:5060;branch=z9hG4bK1"));
+        for other in [
+            key("CANCEL", "host.example:5060;branch=z9hG4bK1"),
+            key("INVITE", "host.example:5061;branch=z9hG4bK1"),
+            key("INVITE", "host.example;branch=z9hG4bK1"),
+            key("INVITE", "other.example:5060;branch=z9hG4bK1"),
+            key("INVITE", "host.example:5060;branch=z9hG4bK2"),
+            key("INVITE", "host.example:5060;branch=1"),
+        ] {
+            assert_ne!(invite, other);
+        }
+    }
+
+    #[test]
+    fn parts_do_not_flow_into_one_another_and_secrets_differ() {
+        let secret = Secret::new(1, 2);
+        assert_ne!(secret.client(b"z9hG4bKa", &Method::Bye), secret.client(b"z9hG4bKaB", &Method::Other("YE".into())));
+        assert_ne!(secret.client(b"z9hG4bKa", &Method::Bye), Secret::new(1, 3).client(b"z9hG4bKa", &Method::Bye));
+    }
+}
