@@ -2,6 +2,7 @@
 //!
 //! With the numbers of a work and a message and a count it does that work so often and prints nothing, for tools that
 //! count instructions: see `instructions` beside this package.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::{Duration, Instant};
 
