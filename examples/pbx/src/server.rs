@@ -265,7 +265,11 @@ impl Edge {
                 Event::Open { call, plan, pairs } => match self.media.open(call, plan, &pairs) {
                     Ok(()) => self.switch.media_ready(Instant::now(), call),
                     Err(error) => {
-                        tracing::debug!(call, %error, "media ports are not free");
+                        if error.kind() == io::ErrorKind::AddrInUse {
+                            tracing::debug!(call, %error, "media ports are not free");
+                        } else {
+                            tracing::warn!(call, %error, "media ports cannot be bound");
+                        }
                         self.switch.media_failed(Instant::now(), call);
                     }
                 },

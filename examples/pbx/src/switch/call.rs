@@ -144,14 +144,15 @@ impl Switch {
     pub(super) fn on_media_failed(&mut self, now: Instant, id: u64) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.attempts += 1;
-        let again = call.attempts < 8;
+        // Another PBX on this machine may have half of the range.
+        let again = call.attempts < 32;
         for pair in call.pairs.drain(..) {
             self.ports.release(now, pair);
         }
         if again {
             self.open_media(now, id);
         } else {
-            tracing::warn!(call = id, "call refused: its media ports belong to another program");
+            tracing::warn!(call = id, "call refused: no media ports could be bound");
             self.refuse_call(now, id, StatusCode::SERVICE_UNAVAILABLE, "no_media_port");
         }
     }
