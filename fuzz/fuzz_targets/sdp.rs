@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let kinds = |bytes: &[u8]| {
         let mut kinds: Vec<u8> = bytes
             .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty() && *line != b"\r")
+            .filter(|line| line.iter().any(|byte| *byte != b'\r'))
             .map(|line| line[0])
             .collect();
         kinds.sort_unstable();
