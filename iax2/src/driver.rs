@@ -144,10 +144,28 @@ impl Driver {
                         self.lost_events += 1;
                     }
                 }
-                Output::Event(event) => {
-                    // Nobody listens: commands still work.
-                    let _unheard = self.events.send(event).await;
+                Output::Event(event) => self.tell(event).await,
+            }
+        }
+    }
+
+    /// Waits for room, and serves commands meanwhile: who is to read the events may be waiting for one.
+    async fn tell(&mut self, event: Event) {
+        loop {
+            tokio::select! {
+                biased;
+                room = self.events.reserve() => {
+                    // Without it nobody listens, and commands still work.
+                    if let Ok(room) = room {
+                        room.send(event);
+                    }
+                    return;
                 }
+                job = self.jobs.recv() => match job {
+                    Some(job) => job(&mut self.endpoint, Instant::now()),
+                    // Nor does anybody command: it ends.
+                    None => return,
+                },
             }
         }
     }

@@ -71,6 +71,30 @@ async fn two_drivers_register_call_talk_and_hang_up_over_real_sockets() {
 }
 
 #[tokio::test]
+async fn commands_are_served_while_nobody_reads_the_events() {
+    const CALLS: usize = 5_000;
+    let (handle, mut events) = start().await;
+    // Somewhere that never answers.
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let peer = PeerConfig::new("nobody").at(nobody.local_addr().unwrap());
+    handle.run(|endpoint, now| endpoint.add_peer(now, peer)).await.unwrap().unwrap();
+    let calls = handle.run(|endpoint, now| {
+        for _ in 0..CALLS {
+            let call = endpoint.dial(now, "nobody", &NewCall::to("1")).unwrap();
+            endpoint.hang_up(now, call, Cause::NORMAL, None).unwrap();
+        }
+    });
+    calls.await.unwrap();
+    // More events than there are places for. Who reads them asks something first.
+    let asked = handle.run(|endpoint, _| endpoint.peer_address("nobody"));
+    let found = tokio::time::timeout(Duration::from_secs(30), asked).await.expect("an answer in time");
+    assert_eq!(found.unwrap(), nobody.local_addr().ok());
+    for _ in 0..CALLS {
+        wait(&mut events, |event| matches!(event, Event::Ended { reason: Ended::Local, .. }).then_some(())).await;
+    }
+}
+
+#[tokio::test]
 async fn a_driver_ends_when_its_handles_are_gone() {
     let (driver, handle, _events) = Driver::bind("127.0.0.1:0".parse().unwrap(), Config::default()).await.unwrap();
     let running = tokio::spawn(driver.run());
