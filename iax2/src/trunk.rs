@@ -56,8 +56,7 @@ impl Trunk {
 
     /// Adds one call's voice, and sends the frame when it does not fit.
     ///
-    /// A timestamp of 0 would mean that there is none: such a frame is the first after a wrap and goes in full, so it
-    /// never comes here.
+    /// A timestamp of 0 would mean that there is none: such a frame goes in full, so it never comes here.
     pub(crate) fn push(&mut self, cx: &mut Cx<'_>, call: u16, timestamp: u16, payload: &[u8]) {
         let elapsed = cx.now.saturating_duration_since(self.epoch).as_nanos();
         let count = elapsed / self.interval.as_nanos();

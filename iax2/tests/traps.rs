@@ -197,6 +197,9 @@ fn a_trunk_is_sent_every_20_ms_in_frames_of_1240_bytes_and_never_with_a_timestam
         }
         net.run(Duration::from_millis(20));
     }
+    // One that is late: its short timestamp is 0, and it is not the first after the wrap.
+    net.at(a, |e, now| e.send_voice_at(now, calls[0], Format::ULAW, 65_536, &[1; 160])).unwrap();
+    net.run(Duration::from_millis(20));
     let (mut frames, mut moments) = (0, Vec::new());
     for (at, from, _, bytes) in net.trace.as_ref().unwrap() {
         if let (true, Frame::Trunk(trunk)) = (*from == a, Frame::parse(bytes).unwrap()) {

@@ -53,7 +53,9 @@ impl Call {
         let format = format.or(self.format).ok_or(CommandError::State)?;
         let timestamp = timestamp.unwrap_or_else(|| self.voice_out.predict(self.link.elapsed(cx.now)));
         let duration = format.duration(payload.len()).unwrap_or(20);
-        if full || self.voice_out.needs_full(timestamp, format, 16) {
+        // In a trunk a timestamp of 0 means that there is none. Such a frame may come late, or twice.
+        let unsayable = self.trunked && timestamp & 0xffff == 0;
+        if full || unsayable || self.voice_out.needs_full(timestamp, format, 16) {
             if self.link.reliable.outstanding() >= self.limit(cx) {
                 return Err(CommandError::Busy);
             }
