@@ -32,6 +32,8 @@ pub struct Config {
     pub max_legs: usize,
     /// The same from one IP address (2,048, Asterisk's).
     pub max_legs_per_address: usize,
+    /// Numbers of finished exchanges that linger (8,000, half of those there are): past it one is free again at once.
+    pub max_lingering: usize,
     /// The same from addresses that no token proved (1,024).
     pub max_unvalidated: usize,
     /// Frames of one call that wait for an acknowledgement (64; never more than 120).
@@ -61,6 +63,7 @@ impl Default for Config {
             rotation: Some(Duration::from_secs(120)),
             max_legs: 16_000,
             max_legs_per_address: 2_048,
+            max_lingering: 8_000,
             max_unvalidated: 1_024,
             max_outstanding: 64,
             max_peers: 100_000,

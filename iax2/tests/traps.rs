@@ -689,6 +689,24 @@ fn call_numbers_are_bounded_for_strangers_for_an_address_and_in_all() {
 }
 
 #[test]
+#[test]
+fn calls_begun_and_ended_at_once_do_not_use_up_the_call_numbers() {
+    let mut net = Net::new(3, Weather::FINE);
+    let mut config = Config::default();
+    config.max_lingering = 10;
+    net.add(address(B), config);
+    net.at(address(B), |e, now| e.add_peer(now, guest())).unwrap();
+    net.trace = Some(Vec::new());
+    let mut raw = Raw { net, seen: 0 };
+    for n in 0..50u16 {
+        let drawn = raw.send(&new(2 + n, &[Element::Username(b"guest")]));
+        let theirs = drawn[0].0.source_call;
+        raw.send(&iax(2 + n, theirs, 1, 1, Command::Hangup, &[]));
+    }
+    let snapshot = raw.snapshot();
+    assert_eq!((snapshot.calls, snapshot.lingering, snapshot.indexed), (0, 10, 10));
+}
+
 fn a_flood_of_poke_draws_one_small_answer_each() {
     let mut raw = Raw::new([]);
     let poke = iax(5, 0, 0, 0, Command::Poke, &[]);

@@ -292,7 +292,8 @@ impl Endpoint {
         }
         // A number is free at once when the peer is known to know; else it may come again (RFC 5456 §8.1.1).
         let link = slot.leg.link();
-        if linger && link.remote != 0 && link.ciphers.is_none() && !self.config.linger.is_zero() {
+        let room = self.tombs.len() < self.config.max_lingering && !self.config.linger.is_zero();
+        if linger && link.remote != 0 && link.ciphers.is_none() && room {
             let (oseq, iseq) = link.reliable.numbers();
             let tomb = Tomb { address: link.address, remote: link.remote, oseq, iseq, first: link_first };
             self.tombs.insert(number, tomb);
