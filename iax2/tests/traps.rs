@@ -389,7 +389,7 @@ fn an_unknown_name_costs_the_same_work_as_a_known_one() {
     let mut many = user("alice");
     many.secrets = (0..50).map(|n| Secret::new(format!("secret {n}"))).collect();
     let mut raw = Raw::new([many]);
-    let mut spent = [Duration::ZERO; 2];
+    let mut spent = [Duration::MAX; 2];
     for round in 0..60u16 {
         for (which, name) in [&b"alice"[..], b"nobody"].into_iter().enumerate() {
             let number = 100 + round * 2 + which as u16;
@@ -402,13 +402,14 @@ fn an_unknown_name_costs_the_same_work_as_a_known_one() {
             #[expect(clippy::disallowed_methods, reason = "time is what is measured")]
             let begin = std::time::Instant::now();
             endpoint.handle_input(now, input);
-            spent[which] += begin.elapsed();
+            // The quickest of each: a busy machine only ever makes one slower.
+            spent[which] = spent[which].min(begin.elapsed());
             raw.net.at(address(B), |_, _| ());
             raw.drawn();
         }
     }
     let ratio = spent[0].as_secs_f64() / spent[1].as_secs_f64();
-    // Without the dummies it would be near fifty; a busy machine makes single measurements uncertain.
+    // Without the dummies it would be near fifty.
     assert!((0.3..3.0).contains(&ratio), "{spent:?}");
 }
 
@@ -689,7 +690,6 @@ fn call_numbers_are_bounded_for_strangers_for_an_address_and_in_all() {
 }
 
 #[test]
-#[test]
 fn calls_begun_and_ended_at_once_do_not_use_up_the_call_numbers() {
     let mut net = Net::new(3, Weather::FINE);
     let mut config = Config::default();
@@ -707,6 +707,7 @@ fn calls_begun_and_ended_at_once_do_not_use_up_the_call_numbers() {
     assert_eq!((snapshot.calls, snapshot.lingering, snapshot.indexed), (0, 10, 10));
 }
 
+#[test]
 fn a_flood_of_poke_draws_one_small_answer_each() {
     let mut raw = Raw::new([]);
     let poke = iax(5, 0, 0, 0, Command::Poke, &[]);
