@@ -142,7 +142,7 @@ impl Receiver {
         if report.packets > 0 {
             let ahead = timestamp.wrapping_sub(self.last);
             if ahead >= 0x8000_0000 {
-                report.out_of_order += 1;
+                report.out_of_order = report.out_of_order.saturating_add(1);
                 report.lost = report.lost.saturating_sub(1);
             } else if let Some(step) = duration.filter(|step| *step > 0) {
                 // A pause is not a loss.
