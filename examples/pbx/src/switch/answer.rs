@@ -16,7 +16,7 @@ use sip_transaction::{
 
 use super::{
     Switch,
-    call::{Purpose, body, disposition},
+    call::{Purpose, disposition},
     description::{capabilities, heard, law},
 };
 use crate::{cdr::Disposition, media::Order};
@@ -130,9 +130,4 @@ impl Switch {
             self.order(id, Order::Play { law, payload_type });
         }
     }
-}
-
-/// For the bridge, which writes descriptions of others.
-pub(super) fn written(session: &Session) -> Bytes {
-    body(session)
 }

@@ -10,7 +10,7 @@ use sip_proxy::b2bua::{CallId, DescriptionId, Event, Leg, Role};
 use super::{
     Switch,
     call::disposition,
-    description::{Heard, heard, relayed},
+    description::{Heard, closed, heard, relayed},
 };
 use crate::{cdr::Disposition, media::Order};
 
@@ -122,8 +122,13 @@ impl Switch {
         };
         let from = side(from);
         let Some(heard) = heard(&session, signalling) else {
+            // An offer of what does not pass is refused, and the call goes on as it was.
+            let refused = role == Role::Offer && session.media.iter().any(|media| !media.is_rejected());
+            if !established || role == Role::Early || refused {
+                return None;
+            }
             // The stream is closed, and the other side may know.
-            return (established && role != Role::Early).then(|| super::answer::written(&session));
+            return self.rewrite_closed(id, from, session);
         };
         match role {
             // What is only asked for inside a call counts once it is agreed.
@@ -152,6 +157,13 @@ impl Switch {
         let relay = SocketAddr::new(address, call.pairs.get(to)?.rtp());
         let session = relayed(session, relay)?;
         Some(call.voices.get_mut(to)?.say(session, address))
+    }
+
+    /// A description without an open stream, as the other side sees it.
+    fn rewrite_closed(&mut self, id: u64, from: Side, session: Session) -> Option<Bytes> {
+        let address = self.media_address;
+        let voice = self.calls.get_mut(&id)?.voices.get_mut(place(from.other()))?;
+        Some(voice.say(closed(session, address), address))
     }
 
     /// Tells the relay where a side is and what it does.

@@ -8,7 +8,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use rtp::ports::Pair;
 use sip_core::{Request, StatusCode, sdp::Session};
 use sip_proxy::b2bua;
@@ -282,9 +281,4 @@ pub(super) fn disposition(status: StatusCode) -> Disposition {
 pub(super) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().filter(|character| !character.is_control()).take(80).collect()
-}
-
-/// A body that was encoded, for the agent.
-pub(super) fn body(session: &Session) -> Bytes {
-    session.to_bytes()
 }

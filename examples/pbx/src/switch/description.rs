@@ -102,6 +102,17 @@ pub(super) fn relayed(mut session: Session, relay: SocketAddr) -> Option<Session
     usable.then_some(session)
 }
 
+/// The description as the other side is to see it when no stream is open: all are closed, and nothing tells where the
+/// side is.
+pub(super) fn closed(mut session: Session, address: IpAddr) -> Session {
+    session.set_relay_address(address);
+    session.attributes.clear();
+    for media in &mut session.media {
+        *media = rejected(media);
+    }
+    session
+}
+
 /// What we speak ourselves.
 pub(super) fn capabilities(origin: Origin, address: SocketAddr) -> Capabilities {
     let stream =
@@ -191,6 +202,19 @@ mod tests {
             "a=fmtp:101 0-16",
             "a=ptime:20",
         ] {
+            assert!(text.contains(word), "lacks {word}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_one_sides_addresses_reaches_the_other_when_it_closes_its_streams() {
+        let ours: IpAddr = "192.0.2.1".parse().unwrap();
+        let offer: Session = OFFER.replace("m=audio 4000", "m=audio 0").replace("4002", "0").parse().unwrap();
+        let text = String::from_utf8(Voice::new(7).say(closed(offer, ours), ours).to_vec()).unwrap();
+        for word in ["10.0.0.5", "alice", "candidate", "4007", "BUNDLE"] {
+            assert!(!text.contains(word), "{word} crossed:\n{text}");
+        }
+        for word in ["o=- 7 1 IN IP4 192.0.2.1", "c=IN IP4 192.0.2.1", "m=video 0 RTP/AVP 31", "m=audio 0 RTP/AVP 111"] {
             assert!(text.contains(word), "lacks {word}:\n{text}");
         }
     }
