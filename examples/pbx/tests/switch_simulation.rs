@@ -317,6 +317,8 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
     assert_eq!(seen[0], seen[1]);
     assert!(scene.exchange.records.is_empty(), "strangers leave no records");
     let now = scene.now();
+    let refusals = scene.exchange.status(now).totals.refusals;
+    assert!(refusals.get("wrong_password") >= Some(&4), "two registrations and two calls: {refusals:?}");
     scene.exchange.assert_empty(now);
 }
 

@@ -20,8 +20,13 @@ pub(super) enum Decision {
     Accepted { account: String },
     /// It comes from a trusted address.
     Trusted,
-    /// It is to be answered 401 with these WWW-Authenticate values.
-    Challenge(Vec<Bytes>),
+    /// It is to be answered 401.
+    Challenge {
+        /// The values of WWW-Authenticate.
+        values: Vec<Bytes>,
+        /// Whether it came with a wrong password or an unknown user, not merely without credentials.
+        wrong: bool,
+    },
     /// It is to be refused.
     Refused { status: StatusCode, reason: &'static str },
 }
@@ -76,10 +81,11 @@ impl Gate {
                 Decision::Accepted { account: String::from_utf8_lossy(&identity.username).into_owned() }
             }
             authenticator::Decision::Challenge(challenges) => {
-                if challenges.cause() == Cause::Wrong {
+                let wrong = challenges.cause() == Cause::Wrong;
+                if wrong {
                     tracing::warn!(from = %source.remote, method = %request.method(), "wrong password or unknown user");
                 }
-                Decision::Challenge(values(&challenges))
+                Decision::Challenge { values: values(&challenges), wrong }
             }
             authenticator::Decision::Refused { status, reason } => Decision::Refused { status, reason: name(reason) },
         }
@@ -98,7 +104,7 @@ impl Gate {
                 // Whoever is on this machine would ban all the others on it.
                 if challenges.cause() == Cause::Wrong && !from.is_loopback() && self.guard.note_failure(now, from) =>
             {
-                tracing::warn!(%from, "wrong passwords: this address gets no answer for a while");
+                tracing::warn!(%from, "too many wrong passwords: this address is refused for a while");
             }
             _ => {}
         }

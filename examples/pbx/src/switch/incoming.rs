@@ -108,10 +108,12 @@ impl Switch {
                 let name = from.display.as_ref().map(|display| text(display)).filter(|name| !name.is_empty());
                 Some(Caller { account: None, number: number.unwrap_or_else(|| "anonymous".to_owned()), name })
             }
-            Decision::Challenge(challenges) => {
-                let headers: Vec<_> =
-                    challenges.into_iter().map(|value| (HeaderName::WWW_AUTHENTICATE, value)).collect();
-                // Not counted as a refusal: every call begins so.
+            Decision::Challenge { values, wrong } => {
+                let headers: Vec<_> = values.into_iter().map(|value| (HeaderName::WWW_AUTHENTICATE, value)).collect();
+                // Without credentials it is not counted as a refusal: every call begins so.
+                if wrong {
+                    self.count_refusal("wrong_password");
+                }
                 let _ = self.agent.reject(now, session, StatusCode::UNAUTHORIZED, &headers);
                 None
             }
