@@ -158,7 +158,8 @@ fn channels_concise(status: &Status) -> String {
         let (channel, number) = (&side.channel, &side.number);
         let _ = writeln!(
             text,
-            "{channel}!default!{exten}!1!{state}!{application}!{data}!{number}!!!3!{seconds}!{bridged}!{}",
+            "{channel}!default!{exten}!1!{state}!{application}!{data}!{number}!!!3!{seconds}!{bridged}!{}.{}",
+            call.started / 1000,
             call.id
         );
     }

@@ -222,7 +222,7 @@ async fn the_console_shows_channels_in_asterisks_columns() {
     let concise = ask(address, "core  show channels concise").await.unwrap();
     assert_eq!(
         concise.lines().next().unwrap(),
-        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!!!3!60!SIP/1002-00000002!7"
+        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!!!3!60!SIP/1002-00000002!1700000000.7"
     );
 }
 
