@@ -1,6 +1,9 @@
 //! The program: reads the command line, starts the server, and ends it when it is told to.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use pbx::{
@@ -16,7 +19,7 @@ use tokio::signal;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.sample {
-        print!("{}", config::DEMO);
+        say(config::DEMO);
         return ExitCode::SUCCESS;
     }
     let config = match cli.configuration() {
@@ -49,9 +52,11 @@ async fn run(config: Config) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error),
     };
-    print!("{}", greeting::text(&config, &server));
+    say(&greeting::text(&config, &server));
     tokio::spawn(listen_to_signals(server.control.clone()));
-    server.wait().await;
+    if server.wait().await.is_err() {
+        return fail(&"ended by a mistake in this program");
+    }
     tracing::info!("ended");
     ExitCode::SUCCESS
 }
@@ -98,7 +103,7 @@ fn execute(config: &Config, line: &str) -> ExitCode {
     };
     match console::ask(address, line) {
         Ok(Ok(text)) => {
-            print!("{text}");
+            say(&text);
             ExitCode::SUCCESS
         }
         Ok(Err(text)) => {
@@ -107,6 +112,11 @@ fn execute(config: &Config, line: &str) -> ExitCode {
         }
         Err(error) => fail(&format!("no PBX answers at http://{address}/: {error}")),
     }
+}
+
+/// Prints. Who reads may have gone, as `head` does: that is no failure of ours.
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

@@ -17,7 +17,7 @@ use sip_transaction::{
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{MissedTickBehavior, interval},
 };
 
@@ -170,9 +170,11 @@ impl Server {
     }
 
     /// Waits until the program has ended: after [`Command::Drain`] or [`Command::Stop`].
-    pub async fn wait(self) {
-        // A panic of the loop was printed already.
-        let _ = self.task.await;
+    ///
+    /// # Errors
+    /// When its loop panicked, which was printed already.
+    pub async fn wait(self) -> Result<(), JoinError> {
+        self.task.await
     }
 }
 
