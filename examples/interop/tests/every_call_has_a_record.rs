@@ -25,8 +25,8 @@ fn every_call_of_a_run_is_found_with_its_times_and_disposition() {
     assert_eq!(couple.alice.outcome(&mut echo).status(), Some(200));
     let answered = Instant::now();
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(couple.alice.bye(&mut echo), 200);
     let talked = answered.elapsed().as_secs();
+    assert_eq!(couple.alice.bye(&mut echo), 200);
 
     // Answered by a phone that rang for a second.
     let mut outgoing = couple.alice.invite("1002", &offer);

@@ -74,7 +74,7 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What the console shows is a fifth of a second old at most.
+    /// What the console shows is a fifth of a second old at most; a machine under load takes longer to ask.
     #[track_caller]
     fn shows(&self, line: &str, text: &str) {
         let began = Instant::now();
@@ -83,7 +83,7 @@ impl Program {
             if shown.contains(text) {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(2), "{line} shows:\n{shown}");
+            assert!(began.elapsed() < Duration::from_secs(15), "{line} shows:\n{shown}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -275,14 +275,18 @@ fn the_milliwatt_is_1004_hertz_at_its_level_and_in_step_with_the_clock() {
     let mut phone = Handset::new("1002", program.sip, 2);
     let session = phone.phone.call(Instant::now(), "601", true, Duration::from_secs(4));
     until("answered", &mut [&mut phone], |handsets| handsets[0].remote(session).is_some());
+    // What came before the answer was seen is not of the time that is measured.
+    phone.packets();
     let began = Instant::now();
-    let mut heard = Vec::new();
+    let (mut heard, mut took) = (Vec::new(), Duration::ZERO);
     until("heard", &mut [&mut phone], |handsets| {
         heard.extend(handsets[0].packets());
-        began.elapsed() > Duration::from_secs(3)
+        took = began.elapsed();
+        took > Duration::from_secs(3)
     });
-    // Three seconds are 150 packets; a machine under load may be late, but then makes up for it.
-    assert!((140..=155).contains(&heard.len()), "{} packets in three seconds", heard.len());
+    // Fifty packets a second; a machine under load may be late, but then makes up for it.
+    let due = took.as_secs_f64() * 50.0;
+    assert!((heard.len() as f64 - due).abs() <= 15.0, "{} packets in {took:?}", heard.len());
     let samples = samples(&heard, Law::A);
     let detector = Detector::new(1_004.0, 8_000);
     assert!(detector.measure(&samples).abs() < 0.1, "{} dBm0", detector.measure(&samples));
@@ -331,12 +335,12 @@ fn two_phones_hear_each_other_through_the_pbx_and_a_stranger_hears_nothing() {
 fn a_terminated_program_lets_a_call_end_by_itself_refuses_others_and_exits_with_zero() {
     let program = Program::start(&[]);
     let mut phone = Handset::new("1001", program.sip, 5);
-    let session = phone.phone.call(Instant::now(), "600", true, Duration::from_secs(3));
+    let session = phone.phone.call(Instant::now(), "600", true, Duration::from_secs(6));
     until("answered", &mut [&mut phone], |handsets| handsets[0].remote(session).is_some());
     program.terminate();
     let began = Instant::now();
     until("refused", &mut [&mut phone], |handsets| {
-        if handsets[0].phone.busy_with() == 1 && began.elapsed() < Duration::from_secs(2) {
+        if handsets[0].phone.busy_with() == 1 && began.elapsed() < Duration::from_secs(4) {
             handsets[0].phone.call(Instant::now(), "601", true, Duration::from_secs(1));
         }
         handsets[0].phone.outcomes.iter().any(|outcome| {

@@ -113,7 +113,7 @@ async fn an_echo_comes_back_from_the_same_port_under_another_ssrc_with_reports()
             panic!("{packets:?}");
         };
         assert_eq!(Some(report.ssrc), ssrc);
-        assert!(report.sender.packets > 100 && report.sender.octets == report.sender.packets * 160, "{report:?}");
+        assert!(report.sender.packets > 50 && report.sender.octets == report.sender.packets * 160, "{report:?}");
     })
     .await;
     let figures = media.figures(1).unwrap();
@@ -143,7 +143,11 @@ async fn a_phone_that_holds_is_not_sent_to_and_a_stranger_never() {
         assert!(phone.hears().is_some(), "it resumed");
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    // Figures are a second old at most.
+    let began = Instant::now();
+    while media.figures(1).unwrap().caller.refused < 20 && began.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(media.figures(1).unwrap().caller.refused, 20);
 }
 
