@@ -214,7 +214,8 @@ mod tests {
         for word in ["10.0.0.5", "alice", "candidate", "4007", "BUNDLE"] {
             assert!(!text.contains(word), "{word} crossed:\n{text}");
         }
-        for word in ["o=- 7 1 IN IP4 192.0.2.1", "c=IN IP4 192.0.2.1", "m=video 0 RTP/AVP 31", "m=audio 0 RTP/AVP 111"] {
+        for word in ["o=- 7 1 IN IP4 192.0.2.1", "c=IN IP4 192.0.2.1", "m=video 0 RTP/AVP 31", "m=audio 0 RTP/AVP 111"]
+        {
             assert!(text.contains(word), "lacks {word}:\n{text}");
         }
     }
