@@ -68,7 +68,7 @@ Your own:
 While it runs (all on the machine itself):
   pbx -x \"core show channels\"                who talks to whom
   pbx -x \"sip show peers\"                    which phones are registered
-  pbx -x \"core stop gracefully\"              take no more calls and end with the last one
+  pbx -x \"core stop gracefully\"              take no more calls; end with the last, or after drain_time
   http://127.0.0.1:8080/                     the same as a live page; /metrics for Prometheus
 
 Ctrl-C or SIGTERM take no more calls and let the running ones end; a second Ctrl-C ends at once.

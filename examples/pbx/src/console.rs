@@ -19,7 +19,7 @@ core show channels                 both sides of every call
 core show channels concise         the same for scripts, fields parted by '!'
 core show uptime                   how long the program runs
 core show version                  which program this is
-core stop gracefully               take no more calls, end with the last one
+core stop gracefully               take no more calls, end with the last one, or after drain_time
 core stop now                      hang up every call and end
 channel request hangup CHANNEL     hang up the call of a channel
 channel request hangup all         hang up every call
@@ -46,7 +46,7 @@ pub async fn run(control: &Control, line: &str) -> Result<String, String> {
         ["sip", "show", "registry"] => registry(),
         ["core", "stop", "gracefully"] => {
             let sent = control.commands.send(Command::Drain).await.is_ok();
-            if sent { "No more calls are taken; ending with the last one.\n" } else { "Ending already.\n" }.to_owned()
+            if sent { "No more calls are taken; ending with the last one, or after drain_time.\n" } else { "Ending already.\n" }.to_owned()
         }
         ["core", "stop", "now"] => {
             let sent = control.commands.send(Command::Stop).await.is_ok();
