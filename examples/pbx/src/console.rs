@@ -46,7 +46,12 @@ pub async fn run(control: &Control, line: &str) -> Result<String, String> {
         ["sip", "show", "registry"] => registry(),
         ["core", "stop", "gracefully"] => {
             let sent = control.commands.send(Command::Drain).await.is_ok();
-            if sent { "No more calls are taken; ending with the last one, or after drain_time.\n" } else { "Ending already.\n" }.to_owned()
+            if sent {
+                "No more calls are taken; ending with the last one, or after drain_time.\n"
+            } else {
+                "Ending already.\n"
+            }
+            .to_owned()
         }
         ["core", "stop", "now"] => {
             let sent = control.commands.send(Command::Stop).await.is_ok();
