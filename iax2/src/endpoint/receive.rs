@@ -286,7 +286,8 @@ impl Endpoint {
             None => (self.config.token_policy, false),
         };
         let Some(proven) = self.admit(source, header, elements, policy, used, Command::Reject) else { return };
-        let name = name.or_else(|| self.match_guest(source, context).filter(|_| username.is_none()));
+        // A name that nobody has costs no search that a known one does not.
+        let name = if username.is_some() { name } else { self.match_guest(source, context) };
         let peer = name.as_ref().and_then(|name| self.peers.get_mut(name));
         let mut profile = None;
         let mut decoy = true;
