@@ -430,6 +430,42 @@ fn a_drain_refuses_new_calls_and_hangs_up_running_ones_only_at_its_deadline() {
 }
 
 #[test]
+fn a_call_whose_answer_is_never_acknowledged_leaves_its_record_when_the_program_ends() {
+    let now = Simulation::new(8, CLEAN).now();
+    let caller: SocketAddr = "192.0.2.55:5060".parse().unwrap();
+    let mut exchange = Exchange::new(now, |config| config.sip.trusted.push(caller.ip()));
+    let payload = Bytes::from_static(
+        b"INVITE sip:600@192.0.2.100 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.55;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+          From: <sip:1001@192.0.2.100>;tag=1\r\nTo: <sip:600@192.0.2.100>\r\nCall-ID: never\r\nCSeq: 1 INVITE\r\n\
+          Contact: <sip:1001@192.0.2.55>\r\nContent-Type: application/sdp\r\nContent-Length: 101\r\n\r\n\
+          v=0\r\no=- 1 1 IN IP4 192.0.2.55\r\ns=-\r\nc=IN IP4 192.0.2.55\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n\
+          a=sendrecv\r\n",
+    );
+    exchange.switch.handle_input(now, Input::Datagram { listener: exchange.listener, source: caller, payload });
+    let mut answered = false;
+    let mut turn = |exchange: &mut Exchange, now| {
+        while let Some(output) = exchange.switch.poll_output() {
+            match output {
+                Output::Event(event) => exchange.on_event(now, event),
+                Output::Datagram { payload, .. } => answered |= payload.starts_with(b"SIP/2.0 200"),
+                _ => {}
+            }
+        }
+    };
+    turn(&mut exchange, now);
+    exchange.switch.drain(now);
+    exchange.switch.stop(now);
+    for second in 1..=3 {
+        let now = now + Duration::from_secs(second);
+        exchange.switch.handle_timeout(now);
+        turn(&mut exchange, now);
+    }
+    assert!(answered && exchange.drained);
+    assert_eq!(exchange.records.len(), 1);
+    assert!(exchange.open.is_empty());
+}
+
+#[test]
 fn the_longest_call_is_ended_and_so_is_one_without_media() {
     let mut scene = Scene::new(7, CLEAN, |config| config.calls.max_time = Duration::from_secs(30));
     assert_eq!(scene.call("600", 100), (true, Cause::Bye));

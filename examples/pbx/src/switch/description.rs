@@ -87,6 +87,7 @@ pub(super) fn relayed(mut session: Session, relay: SocketAddr) -> Option<Session
     let index = audio(&session)?;
     session.set_relay_address(relay.ip());
     session.set_relay(index, relay);
+    forget_person(&mut session);
     session.attributes.retain(|attribute| !REMOVED.iter().any(|name| attribute.name == *name));
     // Groups speak of streams that are no longer there.
     session.attributes.retain(|attribute| attribute.name != "group" && attribute.name != "msid-semantic");
@@ -107,10 +108,27 @@ pub(super) fn relayed(mut session: Session, relay: SocketAddr) -> Option<Session
 pub(super) fn closed(mut session: Session, address: IpAddr) -> Session {
     session.set_relay_address(address);
     session.attributes.clear();
+    forget_person(&mut session);
     for media in &mut session.media {
         *media = rejected(media);
     }
     session
+}
+
+/// Takes out the lines that tell of the side itself, not of its media: `i=`, `u=`, `e=`, `p=`, `k=` and those that are not
+/// defined.
+fn forget_person(session: &mut Session) {
+    session.information = None;
+    session.uri = None;
+    session.emails.clear();
+    session.phones.clear();
+    session.key = None;
+    session.unknown.clear();
+    for media in &mut session.media {
+        media.information = None;
+        media.key = None;
+        media.unknown.clear();
+    }
 }
 
 /// What we speak ourselves.
@@ -169,7 +187,8 @@ fn rejected(media: &Media) -> Media {
 mod tests {
     use super::*;
 
-    const OFFER: &str = "v=0\r\no=alice 11 22 IN IP4 10.0.0.5\r\ns=call\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\n\
+    const OFFER: &str = "v=0\r\no=alice 11 22 IN IP4 10.0.0.5\r\ns=call\r\n\
+        i=secretly\r\nu=http://secretly/\r\ne=secretly@10.0.0.5\r\np=+1 555\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\n\
         a=group:BUNDLE 0 1\r\n\
         m=video 4002 RTP/AVP 31\r\n\
         m=audio 4000 RTP/AVP 111 0 9 101\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n\
@@ -190,7 +209,7 @@ mod tests {
         let session = relayed(offer(), relay).unwrap();
         let text = String::from_utf8(Voice::new(7).say(session, relay.ip()).to_vec()).unwrap();
         for word in
-            ["10.0.0.5", "alice", "candidate", "4000", "4002", "4007", "rtcp-mux", "opus", "useinbandfec", "BUNDLE"]
+            ["10.0.0.5", "alice", "secretly", "555", "candidate", "4000", "4002", "4007", "rtcp-mux", "opus", "BUNDLE"]
         {
             assert!(!text.contains(word), "{word} crossed:\n{text}");
         }
@@ -211,7 +230,7 @@ mod tests {
         let ours: IpAddr = "192.0.2.1".parse().unwrap();
         let offer: Session = OFFER.replace("m=audio 4000", "m=audio 0").replace("4002", "0").parse().unwrap();
         let text = String::from_utf8(Voice::new(7).say(closed(offer, ours), ours).to_vec()).unwrap();
-        for word in ["10.0.0.5", "alice", "candidate", "4007", "BUNDLE"] {
+        for word in ["10.0.0.5", "alice", "secretly", "555", "candidate", "4007", "BUNDLE"] {
             assert!(!text.contains(word), "{word} crossed:\n{text}");
         }
         for word in ["o=- 7 1 IN IP4 192.0.2.1", "c=IN IP4 192.0.2.1", "m=video 0 RTP/AVP 31", "m=audio 0 RTP/AVP 111"]
