@@ -35,7 +35,8 @@ impl Pbx {
         Self::start_with(name, "")
     }
 
-    /// Starts one that has all media ports of this machine's tests: for tests that run alone.
+    /// Starts one that has all media ports of this machine's tests, and room for the transactions of hundreds of calls a second,
+    /// each of which stays for 32 s: for tests that run alone.
     pub fn start_alone(name: &str) -> Self {
         Self::launch(name, "", Some(Ports::all_media()))
     }
@@ -197,11 +198,12 @@ fn configuration(
         .collect();
     let (first, last) = (media.start(), media.end());
     let records = folder.file("Master.csv");
+    let transactions = if *media == Ports::all_media() { 200_000 } else { 20_000 };
     format!(
         "[sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{accounts}\
          [extensions]\n600 = \"echo\"\n601 = \"milliwatt\"\n\
          [rtp]\nports = \"{first}-{last}\"\n\
-         [limits]\ncalls = 2000\ncalls_per_account = 2000\n\
+         [limits]\ncalls = 2000\ncalls_per_account = 2000\ntransactions = {transactions}\n\
          [http]\nlisten = \"{http}\"\n[cdr]\npath = {:?}\n{more}\n",
         records.display().to_string()
     )

@@ -109,7 +109,7 @@ fn hostile_streams(server: SocketAddr) -> usize {
 
 #[test]
 fn calls_are_answered_during_a_flood_and_memory_is_bounded() {
-    let mut pbx = Pbx::start_alone("garbage");
+    let mut pbx = Pbx::start("garbage");
     let before = pbx.process().resident();
     let setup = Setup {
         scenario: "caller",

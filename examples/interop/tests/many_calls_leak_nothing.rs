@@ -28,7 +28,8 @@ fn memory_stays_flat() {
             length: Duration::from_millis(200),
             ..Setup::default()
         };
-        sipp::run(&pbx.folder, &caller);
+        let outcome = Sipp::start(&pbx.folder, &caller).outcome(Duration::from_secs(200));
+        assert_eq!((outcome.successful, outcome.failed), (calls, 0), "{:?}", pbx.metrics());
         pbx.wait_for_empty_tables();
         resident.push(pbx.process().resident());
     }
