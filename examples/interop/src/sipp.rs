@@ -91,7 +91,9 @@ impl Sipp {
         command.args(["-t", if setup.tcp { "t1" } else { "u1" }, "-buff_size", "2097152"]);
         command.args(["-nostdin", "-trace_stat", "-fd", "1", "-trace_err"]);
         command.arg("-stf").arg(&statistics).arg("-error_file").arg(&errors);
-        command.args(["-timeout", "150", "-timeout_error"]);
+        // An answering SIPp waits for as many calls as it is told, however long they take to come.
+        let timeout = 150 + setup.calls / setup.rate.max(1);
+        command.args(["-timeout", &timeout.to_string(), "-timeout_error"]);
         command.current_dir(folder.path()).env("TERM", "xterm");
         let process = Process::start(&mut command, &folder.file(&format!("{name}.log")));
         Self { process, statistics, errors, name }
