@@ -203,7 +203,7 @@ fn configuration(
         "[sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n{accounts}\
          [extensions]\n600 = \"echo\"\n601 = \"milliwatt\"\n\
          [rtp]\nports = \"{first}-{last}\"\n\
-         [limits]\ncalls = 2000\ncalls_per_account = 2000\ntransactions = {transactions}\n\
+         [limits]\ncalls = 2000\ncalls_per_account = 2000\nconnections_per_address = 1200\ntransactions = {transactions}\n\
          [http]\nlisten = \"{http}\"\n[cdr]\npath = {:?}\n{more}\n",
         records.display().to_string()
     )

@@ -226,8 +226,8 @@ impl Edge {
     fn on_arrivals(&mut self, first: Arrival) {
         let now = Instant::now();
         let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(arrival) = next else { break };
+        let mut taken = 0;
+        while let Some(arrival) = next {
             match arrival {
                 Arrival::Input(input) => self.switch.handle_input(now, input),
                 Arrival::Connection(incoming) => {
@@ -237,13 +237,8 @@ impl Edge {
             }
             // What the first brought about (a new connection, say) is done before the next is taken.
             self.obey();
-            next = self.sockets.try_recv();
-        }
-        if let Some(arrival) = next {
-            match arrival {
-                Arrival::Input(input) => self.switch.handle_input(now, input),
-                Arrival::Connection(incoming) => self.sockets.attach(incoming, None),
-            }
+            taken += 1;
+            next = if taken < BATCH { self.sockets.try_recv() } else { None };
         }
     }
 
