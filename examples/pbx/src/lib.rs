@@ -10,11 +10,13 @@
     clippy::string_slice
 )]
 
+pub mod asterisk;
 pub mod cdr;
 pub mod cli;
 pub mod config;
 pub mod console;
 pub mod control;
+pub mod dialplan;
 pub mod greeting;
 pub mod http;
 pub mod limits;

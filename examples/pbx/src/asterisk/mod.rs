@@ -1,0 +1,3 @@
+//! Asterisk's configuration files.
+
+pub mod file;
