@@ -9,70 +9,77 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Bytes, BytesMut};
 use rtp::{
     Packet,
-    relay::{self, Reason, Relay, Side, Verdict},
+    dtmf::TelephoneEvent,
+    relay::{self, Expected, Reason, Relay, Side, Verdict},
     rtcp::{SenderInfo, SenderReport, SourceDescription, ntp_from_unix},
 };
 use tokio::{
-    net::UdpSocket,
     sync::{mpsc, watch},
     time::{Interval, MissedTickBehavior, interval},
 };
 
 use super::{
-    Event, Figures, Order, Plan, Totals,
-    socket::{Leg, receive},
-    tone::Player,
+    Codec, Event, Figures, Format, Message, Order, Press, Sounds, Source, Totals, Voice,
+    keys::Step,
+    outgoing::PACKET,
+    path::Path,
+    player::{Player, Progress},
+    side::{Attached, Party, write},
+    socket::receive,
+    trunk,
 };
-use crate::status::Stream;
 
 /// Packets that are taken from one socket before the next has its turn.
 const TURN: usize = 16;
 
-/// Seconds between reports of an echo or a tone (RFC 3550 §6.2).
+/// Seconds between reports of a stream of our own (RFC 3550 §6.2).
 const REPORTS: u32 = 5;
 
 /// What joins the task to the rest of the program.
 #[derive(Debug)]
 pub(super) struct Edges {
     pub(super) call: u64,
-    pub(super) inbox: mpsc::UnboundedReceiver<Order>,
+    pub(super) inbox: mpsc::UnboundedReceiver<Message>,
+    /// Voice of trunks: for the caller's side, for the callee's.
+    pub(super) trunks: [mpsc::Receiver<trunk::Arrival>; 2],
     pub(super) publisher: watch::Sender<Figures>,
     pub(super) events: mpsc::Sender<Event>,
+    pub(super) voices: Option<mpsc::Sender<Voice>>,
+    pub(super) sounds: Arc<Sounds>,
     pub(super) totals: Arc<Totals>,
     pub(super) timeout: Option<Duration>,
 }
 
 /// Runs until the handle of the call is dropped.
-pub(super) async fn run(plan: Plan, legs: Vec<Leg>, edges: Edges) {
-    let mut legs = legs.into_iter();
-    let Some(caller) = legs.next() else { return };
+pub(super) async fn run(ends: Vec<(Side, Attached)>, edges: Edges) {
     let now = Instant::now();
+    let random = random();
     let mut task = Task {
-        plan,
-        caller,
-        callee: legs.next(),
+        caller: Party::new(Side::Caller, random),
+        callee: Party::new(Side::Callee, random.rotate_left(32)),
+        bridged: false,
+        paths: [Path::Native; 2],
+        paced: false,
         relay: Relay::new(now, relay::Config::default()),
         edges,
         buffer: BytesMut::with_capacity(2048),
-        random: random(),
-        player: None,
-        // A tick that is late is made up for, so that the tone does not drift.
+        random,
+        // A tick that is late is made up for, so that tones do not drift.
         pace: ticks(Duration::from_millis(20), MissedTickBehavior::Burst),
         second: ticks(Duration::from_secs(1), MissedTickBehavior::Delay),
         heard: now,
         watched: false,
         told: false,
-        receives: true,
-        sent: [0; 2],
         unsent: 0,
-        own: None,
-        octets: 0,
         until_report: REPORTS,
         counted: Counted::default(),
     };
+    for (side, end) in ends {
+        task.attach(side, Some(end));
+    }
     poll_fn(|cx| task.poll(cx)).await;
     task.publish();
 }
@@ -89,26 +96,23 @@ fn random() -> u64 {
 }
 
 struct Task {
-    plan: Plan,
-    caller: Leg,
-    callee: Option<Leg>,
+    caller: Party,
+    callee: Party,
+    bridged: bool,
+    /// From the caller, from the callee.
+    paths: [Path; 2],
+    /// Whether a side hears something at our pace.
+    paced: bool,
     relay: Relay,
     edges: Edges,
     buffer: BytesMut,
     random: u64,
-    player: Option<Player>,
     pace: Interval,
     second: Interval,
     heard: Instant,
     watched: bool,
     told: bool,
-    receives: bool,
-    sent: [u64; 2],
     unsent: u64,
-    /// The last packet of our own stream: when, and its timestamp.
-    own: Option<(Instant, u32)>,
-    /// Payload bytes of our own stream.
-    octets: u32,
     until_report: u32,
     counted: Counted,
 }
@@ -129,21 +133,28 @@ impl Task {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.edges.inbox.poll_recv(cx) {
-                Poll::Ready(Some(order)) => self.obey(order),
+                Poll::Ready(Some(message)) => self.obey(message),
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => break,
             }
         }
-        let mut again = self.drain(cx, Side::Caller, false);
-        again |= self.drain(cx, Side::Caller, true);
-        if self.callee.is_some() {
-            again |= self.drain(cx, Side::Callee, false);
-            again |= self.drain(cx, Side::Callee, true);
-        }
-        if self.player.is_some() {
-            while self.pace.poll_tick(cx).is_ready() {
-                self.play();
+        let mut again = false;
+        for side in [Side::Caller, Side::Callee] {
+            match self.party(side).end {
+                Some(Attached::Rtp(_)) => {
+                    again |= self.drain(cx, side, false);
+                    again |= self.drain(cx, side, true);
+                }
+                Some(Attached::Trunk) => self.drain_trunk(cx, side),
+                None => {}
             }
+        }
+        if self.paced {
+            while self.pace.poll_tick(cx).is_ready() {
+                self.play(cx, Side::Caller);
+                self.play(cx, Side::Callee);
+            }
+            self.set_pace();
         }
         while self.second.poll_tick(cx).is_ready() {
             self.tick();
@@ -155,32 +166,88 @@ impl Task {
         Poll::Pending
     }
 
-    fn obey(&mut self, order: Order) {
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Order(order) => self.order(order),
+            Message::Attach(side, end) => self.attach(side, Some(end)),
+            Message::Detach(side) => self.attach(side, None),
+        }
+        self.set_pace();
+    }
+
+    fn order(&mut self, order: Order) {
         let now = Instant::now();
         match order {
             Order::Expect { side, expected, receives } => {
                 self.relay.expect(now, side, expected);
-                if side == Side::Caller {
-                    self.receives = receives;
-                }
+                self.party_mut(side).receives = receives;
                 self.heard = now;
             }
-            Order::Play { law, payload_type } => {
-                let ssrc = self.ssrc();
-                self.player = Some(Player::new(law, payload_type, ssrc, self.random.rotate_left(24)));
-                self.pace.reset_immediately();
+            Order::Format { side, format } => {
+                self.party_mut(side).format = Some(format);
+                self.set_paths();
+            }
+            Order::Source { side, source } => {
+                let player = source.map(|source| Player::new(source, &self.edges.sounds));
+                let party = self.party_mut(side);
+                party.player = player;
+                if party.player.as_ref().is_some_and(Player::is_echo) {
+                    // An echo must not come back under the sender's own SSRC: that is a loop (RFC 3550 §8.2).
+                    party.outgoing.own();
+                }
+                party.outgoing.end_relayed();
+            }
+            Order::Bridge(bridged) => {
+                self.bridged = bridged;
+                for side in [Side::Caller, Side::Callee] {
+                    self.party_mut(side).outgoing.end_relayed();
+                }
+            }
+            Order::Digit { side, digit, duration } => {
+                let party = self.party_mut(side);
+                let heard = party.leg().is_some()
+                    && party.format.is_some_and(|it| it.dtmf.is_some() || matches!(it.codec, Codec::G711(_)));
+                if heard {
+                    // What is too much for the queue is lost, as keys are that are pressed too fast.
+                    let _ = party.keys.push(digit, duration);
+                }
             }
             Order::Watch(watched) => {
                 self.watched = watched;
                 self.heard = now;
             }
+            Order::Play { law, payload_type } => {
+                let format = Format { payload_type, ..Format::g711(law) };
+                let playing = self.caller.player.is_some();
+                self.order(Order::Format { side: Side::Caller, format });
+                if !playing {
+                    self.order(Order::Source { side: Side::Caller, source: Some(Source::Milliwatt) });
+                }
+            }
         }
     }
 
-    /// Our own SSRC. An echo must not come back under the sender's own: that is a loop (RFC 3550 §8.2).
-    fn ssrc(&self) -> u32 {
-        let [a, b, c, d, ..] = self.random.to_be_bytes();
-        u32::from_be_bytes([a, b, c, d])
+    fn attach(&mut self, side: Side, end: Option<Attached>) {
+        let now = Instant::now();
+        // Until the signalling tells where the new one is, nothing goes to where the old one was.
+        self.relay.expect(now, side, Expected::new(SocketAddr::from(([0, 0, 0, 0], 0))));
+        self.party_mut(side).attach(end);
+        self.heard = now;
+        self.set_paths();
+    }
+
+    fn set_paths(&mut self) {
+        let (caller, callee) = (self.caller.format, self.callee.format);
+        let trunk = self.caller.is_trunk() || self.callee.is_trunk();
+        self.paths = [Path::between(caller, callee, trunk), Path::between(callee, caller, trunk)];
+    }
+
+    fn set_pace(&mut self) {
+        let paced = self.caller.is_paced() || self.callee.is_paced();
+        if paced && !self.paced {
+            self.pace.reset_immediately();
+        }
+        self.paced = paced;
     }
 
     /// Takes what waits at a socket; tells whether more may wait.
@@ -188,133 +255,218 @@ impl Task {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut more = true;
         for _ in 0..TURN {
-            let Some(leg) = self.leg(side) else { break };
+            let Some(leg) = self.party(side).leg() else { break };
             let socket = if control { &leg.rtcp } else { &leg.rtp };
             let Poll::Ready(source) = receive(socket, &mut buffer, cx) else {
                 more = false;
                 break;
             };
-            self.on_packet(side, control, source, &mut buffer);
+            if control {
+                self.on_control(side, source, &mut buffer);
+            } else {
+                self.on_packet(side, source, &mut buffer);
+            }
         }
         self.buffer = buffer;
         more
     }
 
-    fn on_packet(&mut self, side: Side, control: bool, source: SocketAddr, packet: &mut BytesMut) {
+    fn on_packet(&mut self, side: Side, source: SocketAddr, packet: &mut BytesMut) {
         let now = Instant::now();
-        let verdict = if control {
-            self.relay.forward_control(now, side, source, packet)
-        } else {
-            self.relay.forward(now, side, source, packet)
-        };
-        match verdict {
-            Verdict::Forward(destination) => {
-                self.heard = now;
-                self.send(side.other(), control, destination, packet);
-            }
-            Verdict::Drop(Reason::Nowhere) => {
-                // It is the side's own, and the other side is not there: an echo's other side is its own.
-                self.heard = now;
-                if self.plan == Plan::Echo && !control {
-                    self.echo(packet);
-                }
-            }
+        match self.relay.forward(now, side, source, packet) {
+            Verdict::Forward(destination) => self.carry(now, side, packet, Some(destination)),
+            // It is the side's own, and the other side is not there, holds, or is no side of the relay.
+            Verdict::Drop(Reason::Nowhere) => self.carry(now, side, packet, None),
             Verdict::Drop(_) => {}
         }
     }
 
-    fn echo(&mut self, packet: &mut BytesMut) {
-        let ssrc = self.ssrc();
-        if let Some(mut field) = packet.get_mut(8..12) {
-            field.put_u32(ssrc);
+    fn on_control(&mut self, side: Side, source: SocketAddr, packet: &mut BytesMut) {
+        let now = Instant::now();
+        let Verdict::Forward(destination) = self.relay.forward_control(now, side, source, packet) else { return };
+        self.heard = now;
+        let other = self.party(side.other());
+        if self.bridged && other.player.is_none() && other.outgoing.is_transparent() {
+            self.send(side.other(), true, destination, packet);
         }
-        if self.receives
-            && let Some(destination) = self.relay.destination(Side::Caller)
+    }
+
+    /// Takes what a trunk brought.
+    fn drain_trunk(&mut self, cx: &mut Context<'_>, side: Side) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        loop {
+            let [caller, callee] = &mut self.edges.trunks;
+            let queue = if side == Side::Caller { caller } else { callee };
+            let Poll::Ready(Some(arrival)) = queue.poll_recv(cx) else { break };
+            let now = Instant::now();
+            if self.party_mut(side).receive(now, &arrival, &mut buffer) {
+                self.carry(now, side, &mut buffer, None);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Brings a packet of a side to who hears it. `destination`: where the other side's packets go, if that is known already.
+    fn carry(&mut self, now: Instant, from: Side, packet: &mut BytesMut, destination: Option<SocketAddr>) {
+        self.heard = now;
+        let party = self.party(from);
+        if let (Some(event), Some(second)) = (party.format.and_then(|it| it.dtmf), packet.get(1))
+            && event == second & 0x7f
         {
-            self.note_own(packet);
-            self.send(Side::Caller, false, destination, packet);
+            self.on_key(now, from, packet);
         }
-    }
-
-    /// Remembers of our own stream what its reports tell.
-    fn note_own(&mut self, packet: &[u8]) {
-        if let Ok(packet) = Packet::parse(packet) {
-            self.own = Some((Instant::now(), packet.timestamp()));
-            self.octets = self.octets.wrapping_add(u32::try_from(packet.payload().len()).unwrap_or(0));
-        }
-    }
-
-    /// Tells the caller what our own stream sent (RFC 3550 §6.4.1). Between phones, their own reports pass.
-    fn report(&mut self) {
-        let (Some((at, timestamp)), Some(destination)) = (self.own, self.relay.control_destination(Side::Caller))
-        else {
+        let party = self.party(from);
+        if party.player.as_ref().is_some_and(Player::is_echo) {
+            self.deliver(now, from, packet, None);
             return;
-        };
-        let ssrc = self.ssrc();
-        let since = u32::try_from(at.elapsed().as_millis()).unwrap_or(0);
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let [packets, _] = self.sent;
-        let report = SenderReport {
-            ssrc,
-            sender: SenderInfo {
-                ntp: ntp_from_unix(unix),
-                timestamp: timestamp.wrapping_add(since.wrapping_mul(8)),
-                // The counters of a report wrap.
-                packets: (packets & u64::from(u32::MAX)) as u32,
-                octets: self.octets,
-            },
-            ..SenderReport::default()
-        };
-        let mut packet = BytesMut::with_capacity(64);
-        report.encode(&mut packet);
-        SourceDescription::of_name(ssrc, format!("{:x}@pbx.invalid", self.random)).encode(&mut packet);
-        self.send(Side::Caller, true, destination, &packet);
+        }
+        let other = self.party(from.other());
+        if !self.bridged || other.end.is_none() || other.player.is_some() {
+            return;
+        }
+        let [caller, callee] = &self.paths;
+        let path = if from == Side::Caller { *caller } else { *callee };
+        if path.convert(packet, other.is_trunk()) {
+            self.deliver(now, from.other(), packet, destination);
+        }
     }
 
-    fn play(&mut self) {
-        let destination = self.relay.destination(Side::Caller);
-        let mut packet = std::mem::take(&mut self.buffer);
-        let Some(player) = &mut self.player else { return };
-        // Time goes on also while nobody listens.
-        player.next(&mut packet);
-        if self.receives
-            && let Some(destination) = destination
-        {
-            self.note_own(&packet);
-            self.send(Side::Caller, false, destination, &packet);
+    /// A packet of a telephone event.
+    fn on_key(&mut self, now: Instant, from: Side, packet: &[u8]) {
+        let Ok(packet) = Packet::parse(packet) else { return };
+        let Ok(event) = TelephoneEvent::parse(packet.payload()) else { return };
+        let other = self.party(from.other());
+        let passed = self.bridged
+            && other.player.is_none()
+            && other.leg().is_some()
+            && other.format.is_none_or(|format| format.dtmf.is_some())
+            && *self.path(from) != Path::Closed;
+        let told = self.party_mut(from).heard.receive(now, packet.timestamp(), event);
+        for (digit, press) in told.into_iter().flatten() {
+            self.tell_key(from, digit, press, passed);
         }
-        self.buffer = packet;
+    }
+
+    fn tell_key(&self, side: Side, digit: char, press: Press, passed: bool) {
+        // A program that does not listen loses keys rather than voice.
+        let _ = self.edges.events.try_send(Event::Digit { call: self.edges.call, side, digit, press, passed });
+    }
+
+    /// Gives a relayed packet to a side, in its stream.
+    fn deliver(&mut self, now: Instant, to: Side, packet: &mut BytesMut, destination: Option<SocketAddr>) {
+        let party = self.party_mut(to);
+        // A key press takes the place of voice (RFC 4733 §2.5.1.2).
+        if !party.receives || party.keys.is_busy() {
+            return;
+        }
+        party.outgoing.pass(now, packet);
+        self.emit(to, packet, destination);
+    }
+
+    /// Sends a packet that is one of the side's stream.
+    fn emit(&mut self, to: Side, packet: &[u8], destination: Option<SocketAddr>) {
+        if self.party(to).is_trunk() {
+            self.emit_voice(to, packet);
+        } else if let Some(destination) = destination.or_else(|| self.relay.destination(to)) {
+            self.send(to, false, destination, packet);
+        }
+    }
+
+    fn emit_voice(&mut self, to: Side, packet: &[u8]) {
+        let Ok(packet) = Packet::parse(packet) else { return };
+        let Some(timestamp) = self.party_mut(to).trunk_time(packet.timestamp()) else { return };
+        let payload = Bytes::copy_from_slice(packet.payload());
+        let voice = Voice { call: self.edges.call, side: to, timestamp, payload };
+        let taken = self.edges.voices.as_ref().is_some_and(|voices| voices.try_send(voice).is_ok());
+        if taken {
+            self.party_mut(to).sent += 1;
+        } else {
+            self.edges.totals.overrun.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn send(&mut self, to: Side, control: bool, destination: SocketAddr, packet: &[u8]) {
-        let Some(leg) = self.leg(to) else { return };
-        let socket: &UdpSocket = if control { &leg.rtcp } else { &leg.rtp };
+        let Some(leg) = self.party(to).leg() else { return };
+        let socket = if control { &leg.rtcp } else { &leg.rtp };
         // Late media is worthless: what the kernel does not take now is dropped.
         let taken = socket.try_send_to(packet, destination).is_ok();
-        if control {
-            return;
-        }
-        match (taken, to) {
-            (false, _) => self.unsent += 1,
-            (true, Side::Caller) => self.sent[0] += 1,
-            (true, Side::Callee) => self.sent[1] += 1,
+        match (control, taken) {
+            (true, _) => {}
+            (false, true) => self.party_mut(to).sent += 1,
+            (false, false) => self.unsent += 1,
         }
     }
 
-    fn leg(&self, side: Side) -> Option<&Leg> {
-        match side {
-            Side::Caller => Some(&self.caller),
-            Side::Callee => self.callee.as_ref(),
+    /// What goes to a side at our pace.
+    fn play(&mut self, cx: &mut Context<'_>, to: Side) {
+        let now = Instant::now();
+        let party = self.party_mut(to);
+        if !party.is_paced() {
+            return;
+        }
+        let mut samples = [0; PACKET as usize];
+        let law = party.format.and_then(|format| match format.codec {
+            Codec::G711(law) => Some((law, format.payload_type)),
+            Codec::Opaque => None,
+        });
+        let event = party.format.and_then(|format| format.dtmf);
+        let mut over = None;
+        if let Some(player) = party.player.as_mut().filter(|player| !player.is_echo()) {
+            // Time goes on also while nobody listens.
+            match player.fill(cx, &mut samples) {
+                Progress::Sounds if law.is_some() => {}
+                // It cannot be played to this side.
+                Progress::Sounds if player.ends() && party.format.is_some() => over = Some(false),
+                Progress::Sounds => {}
+                Progress::Waits => samples.fill(0),
+                Progress::Over(complete) => over = Some(complete),
+            }
+        } else if !party.keys.is_busy() {
+            return;
+        }
+        let mut packet = std::mem::take(&mut self.buffer);
+        let party = self.party_mut(to);
+        let ready = if party.keys.is_busy() {
+            match (party.keys.next(event.is_some(), &mut samples), event, law) {
+                (Step::Event(begins, segment, payload), Some(payload_type), _) => {
+                    write(&party.outgoing.event(now, payload_type, begins, segment), &mut packet);
+                    payload.encode(&mut packet);
+                    true
+                }
+                (Step::Samples, _, Some(law)) => party.say(now, law, &samples, &mut packet),
+                _ => false,
+            }
+        } else {
+            law.is_some_and(|law| party.player.is_some() && party.say(now, law, &samples, &mut packet))
+        };
+        if over.is_some()
+            && let Some(player) = &mut party.player
+        {
+            player.end();
+        }
+        if ready && self.party(to).receives {
+            self.emit(to, &packet, None);
+        }
+        self.buffer = packet;
+        if let Some(complete) = over {
+            let _ = self.edges.events.try_send(Event::Played { call: self.edges.call, side: to, complete });
         }
     }
 
     fn tick(&mut self) {
+        let now = Instant::now();
         self.publish();
         while self.relay.poll_event().is_some() {}
+        for side in [Side::Caller, Side::Callee] {
+            if let Some((digit, press)) = self.party_mut(side).heard.overdue(now) {
+                self.tell_key(side, digit, press, false);
+            }
+        }
         self.until_report = self.until_report.saturating_sub(1);
         if self.until_report == 0 {
             self.until_report = REPORTS;
-            self.report();
+            self.report(now, Side::Caller);
+            self.report(now, Side::Callee);
         }
         let silent = self.edges.timeout.is_some_and(|timeout| self.heard.elapsed() >= timeout);
         if silent && self.watched && !self.told {
@@ -323,22 +475,66 @@ impl Task {
         }
     }
 
+    /// Tells a side what our own stream sent (RFC 3550 §6.4.1). Between phones, their own reports pass.
+    fn report(&mut self, now: Instant, to: Side) {
+        let party = self.party(to);
+        if party.leg().is_none() || party.outgoing.is_transparent() {
+            return;
+        }
+        let (Some((ssrc, timestamp, at)), Some(destination)) =
+            (party.outgoing.last(), self.relay.control_destination(to))
+        else {
+            return;
+        };
+        let since = u32::try_from(now.saturating_duration_since(at).as_millis()).unwrap_or(0);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let report = SenderReport {
+            ssrc,
+            sender: SenderInfo {
+                ntp: ntp_from_unix(unix),
+                timestamp: timestamp.wrapping_add(since.wrapping_mul(8)),
+                // The counters of a report wrap.
+                packets: (party.outgoing.packets & u64::from(u32::MAX)) as u32,
+                octets: party.outgoing.octets,
+            },
+            ..SenderReport::default()
+        };
+        let mut packet = BytesMut::with_capacity(64);
+        report.encode(&mut packet);
+        SourceDescription::of_name(ssrc, format!("{:x}@pbx.invalid", self.random)).encode(&mut packet);
+        self.send(to, true, destination, &packet);
+    }
+
+    const fn party(&self, side: Side) -> &Party {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Callee => &self.callee,
+        }
+    }
+
+    const fn party_mut(&mut self, side: Side) -> &mut Party {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Callee => &mut self.callee,
+        }
+    }
+
+    const fn path(&self, from: Side) -> &Path {
+        let [caller, callee] = &self.paths;
+        match from {
+            Side::Caller => caller,
+            Side::Callee => callee,
+        }
+    }
+
     /// Shows what the call did, and adds what is new to the totals.
     fn publish(&mut self) {
         let (caller, callee) = (self.relay.snapshot(Side::Caller), self.relay.snapshot(Side::Callee));
-        let stream = |snapshot: &relay::Snapshot, sent| Stream {
-            packets: snapshot.received,
-            lost: snapshot.lost,
-            refused: snapshot.dropped.stranger + snapshot.dropped.probation,
-            sent,
-            jitter: snapshot.jitter.as_secs_f64() * 1000.0,
-        };
-        let [to_caller, to_callee] = self.sent;
-        let figures = Figures { caller: stream(&caller, to_caller), callee: stream(&callee, to_callee) };
+        let figures = Figures { caller: self.caller.stream(&caller), callee: self.callee.stream(&callee) };
         let malformed = |snapshot: &relay::Snapshot| snapshot.dropped.malformed + snapshot.dropped.misplaced;
         let now = Counted {
             received: figures.caller.packets + figures.callee.packets,
-            sent: to_caller + to_callee,
+            sent: figures.caller.sent + figures.callee.sent,
             lost: figures.caller.lost + figures.callee.lost,
             refused: figures.caller.refused + figures.callee.refused,
             malformed: malformed(&caller) + malformed(&callee),

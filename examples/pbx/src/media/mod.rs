@@ -10,7 +10,9 @@ mod call;
 mod keys;
 mod melody;
 mod outgoing;
+mod path;
 mod player;
+mod side;
 mod socket;
 mod sound;
 mod tone;
@@ -259,7 +261,7 @@ struct Handle {
 #[derive(Debug)]
 enum Message {
     Order(Order),
-    Attach(Side, call::Attached),
+    Attach(Side, side::Attached),
     Detach(Side),
 }
 
@@ -297,8 +299,7 @@ impl Media {
     /// # Errors
     /// When a port is taken by another program; nothing is left behind.
     pub fn start(&mut self, call: u64, ends: &[(Side, End)]) -> io::Result<()> {
-        let ends =
-            ends.iter().map(|(side, end)| Ok((*side, self.bind(*end)?))).collect::<io::Result<Vec<_>>>()?;
+        let ends = ends.iter().map(|(side, end)| Ok((*side, self.bind(*end)?))).collect::<io::Result<Vec<_>>>()?;
         let (orders, inbox) = mpsc::unbounded_channel();
         let (publisher, figures) = watch::channel(Figures::default());
         let (from_caller, caller) = mpsc::channel(TRUNK_QUEUE);
@@ -400,10 +401,10 @@ impl Media {
         SocketAddr::new(self.address, pair.rtp())
     }
 
-    fn bind(&self, end: End) -> io::Result<call::Attached> {
+    fn bind(&self, end: End) -> io::Result<side::Attached> {
         Ok(match end {
-            End::Rtp(pair) => call::Attached::Rtp(socket::Leg::bind(self.address, pair)?),
-            End::Trunk => call::Attached::Trunk,
+            End::Rtp(pair) => side::Attached::Rtp(socket::Leg::bind(self.address, pair)?),
+            End::Trunk => side::Attached::Trunk,
         })
     }
 

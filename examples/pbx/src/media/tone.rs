@@ -1,96 +1,112 @@
-//! The milliwatt tone as packets.
+//! Tones that come round: each as one period of samples.
 
 use std::sync::OnceLock;
 
-use bytes::BytesMut;
-use rtp::{Header, g711::Law, tone::Tone};
+use rtp::tone::Tone;
 
-/// Samples in a packet of 20 ms.
-pub(super) const SAMPLES: usize = 160;
-
-/// 1004 Hz at 8,000 samples a second comes round after 251 waves in 2,000 samples.
-const ROUND: usize = 2_000;
-
-/// A stream of the tone.
-#[derive(Debug)]
-pub(super) struct Player {
-    header: Header,
-    law: Law,
-    position: usize,
+/// A tone with its pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// 1,004 Hz at 0 dBm0, without pauses.
+    Milliwatt,
+    /// 440 and 480 Hz, two seconds of six.
+    Ringback,
+    /// 480 and 620 Hz, half of each second.
+    Busy,
+    /// The same, twice as fast.
+    Congestion,
 }
 
-impl Player {
-    /// A stream that begins here; SSRC, sequence and timestamp begin at random (RFC 3550 §5.1).
-    pub(super) fn new(law: Law, payload_type: u8, ssrc: u32, random: u64) -> Self {
-        let [a, b, c, d, e, f, ..] = random.to_be_bytes();
-        Self {
-            header: Header {
-                marker: true,
-                payload_type,
-                sequence: u16::from_be_bytes([a, b]),
-                timestamp: u32::from_be_bytes([c, d, e, f]),
-                ssrc,
-                ..Header::default()
-            },
-            law,
-            position: 0,
+impl Signal {
+    /// Samples that sound, and the silent ones after them.
+    const fn cadence(self) -> (usize, usize) {
+        match self {
+            Self::Milliwatt => (usize::MAX, 0),
+            Self::Ringback => (16_000, 32_000),
+            Self::Busy => (4_000, 4_000),
+            Self::Congestion => (2_000, 2_000),
         }
     }
 
-    /// The next packet, 20 ms after the one before.
-    pub(super) fn next(&mut self, packet: &mut BytesMut) {
-        packet.clear();
-        self.header.encode(packet);
-        let samples = samples(self.law);
-        for code in samples.iter().cycle().skip(self.position).take(SAMPLES) {
-            packet.extend_from_slice(&[*code]);
+    fn period(self) -> &'static [i16] {
+        static MILLIWATT: OnceLock<Vec<i16>> = OnceLock::new();
+        static RINGBACK: OnceLock<Vec<i16>> = OnceLock::new();
+        static BUSY: OnceLock<Vec<i16>> = OnceLock::new();
+        match self {
+            // 251 waves in 2,000 samples.
+            Self::Milliwatt => MILLIWATT.get_or_init(|| Tone::milliwatt(8_000).take(2_000).collect()),
+            // 40 Hz is the common divisor.
+            Self::Ringback => RINGBACK.get_or_init(|| pair(440.0, 480.0, -19.0, 200)),
+            // 20 Hz is.
+            Self::Busy | Self::Congestion => BUSY.get_or_init(|| pair(480.0, 620.0, -24.0, 400)),
         }
-        self.position = (self.position + SAMPLES) % ROUND;
-        self.header.marker = false;
-        self.header.sequence = self.header.sequence.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(160);
+    }
+
+    /// The samples from this position on; returns the position after them.
+    pub(super) fn fill(self, mut position: usize, samples: &mut [i16]) -> usize {
+        let (on, off) = self.cadence();
+        let period = self.period();
+        for sample in samples {
+            *sample = if position < on { period.get(position % period.len()).copied().unwrap_or(0) } else { 0 };
+            position += 1;
+            if position >= on.saturating_add(off) {
+                position = 0;
+            }
+            // Without pauses there is no round to count but the tone's own.
+            if off == 0 && position >= period.len() {
+                position = 0;
+            }
+        }
+        position
     }
 }
 
-fn samples(law: Law) -> &'static [u8] {
-    static MU: OnceLock<Vec<u8>> = OnceLock::new();
-    static A: OnceLock<Vec<u8>> = OnceLock::new();
-    let cell = match law {
-        Law::Mu => &MU,
-        Law::A => &A,
-    };
-    cell.get_or_init(|| {
-        let mut codes = Vec::with_capacity(ROUND);
-        Tone::milliwatt(8_000).encode(law, ROUND, &mut codes);
-        codes
-    })
+fn pair(low: f64, high: f64, dbm0: f64, samples: usize) -> Vec<i16> {
+    let (low, high) = (Tone::new(low, dbm0, 8_000), Tone::new(high, dbm0, 8_000));
+    low.zip(high).take(samples).map(|(low, high)| low.saturating_add(high)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use rtp::{
-        Packet,
-        tone::{Detector, level},
-    };
+    use rtp::tone::{Detector, level};
 
     use super::*;
 
-    #[test]
-    fn the_packets_join_into_one_tone_at_the_right_level() {
-        for law in [Law::Mu, Law::A] {
-            let mut player = Player::new(law, law.payload_type(), 7, 0xfffe_ffff_ff60_0000);
-            let mut heard = Vec::new();
-            for number in 0..100u16 {
-                let mut bytes = BytesMut::new();
-                player.next(&mut bytes);
-                let packet = Packet::parse(&bytes).unwrap();
-                assert_eq!(packet.sequence(), 0xfffe_u16.wrapping_add(number));
-                assert_eq!(packet.timestamp(), 0xffff_ff60_u32.wrapping_add(160 * u32::from(number)));
-                assert_eq!((packet.marker(), packet.ssrc()), (number == 0, 7));
-                heard.extend(law.decode(packet.payload()));
-            }
-            assert!(level(&heard).abs() < 0.05, "{}", level(&heard));
-            assert!(Detector::new(1_004.0, 8_000).dominates(&heard, 0.05), "not one tone");
+    fn seconds(signal: Signal, seconds: usize) -> Vec<i16> {
+        let mut samples = vec![0; seconds * 8_000];
+        let mut position = 0;
+        for packet in samples.chunks_mut(160) {
+            position = signal.fill(position, packet);
         }
+        samples
+    }
+
+    #[test]
+    fn the_milliwatt_joins_into_one_tone_at_its_level() {
+        let heard = seconds(Signal::Milliwatt, 2);
+        assert!(level(&heard).abs() < 0.05, "{}", level(&heard));
+        assert!(Detector::new(1_004.0, 8_000).dominates(&heard, 0.05), "not one tone");
+    }
+
+    #[test]
+    fn ringing_sounds_two_seconds_of_six() {
+        let heard = seconds(Signal::Ringback, 9);
+        for hertz in [440.0, 480.0] {
+            let tone = Detector::new(hertz, 8_000);
+            assert!((tone.measure(&heard[..16_000]) + 19.0).abs() < 0.3);
+            assert!((tone.measure(&heard[48_000..64_000]) + 19.0).abs() < 0.3);
+        }
+        assert!(heard[16_000..48_000].iter().all(|sample| *sample == 0));
+    }
+
+    #[test]
+    fn busy_and_congestion_differ_in_their_pace() {
+        let sounding = |signal| {
+            let heard = seconds(signal, 1);
+            let changes = heard.chunks(500).map(|part| part.iter().any(|sample| *sample != 0)).collect::<Vec<_>>();
+            changes.iter().map(|on| u8::from(*on).to_string()).collect::<String>()
+        };
+        assert_eq!(sounding(Signal::Busy), "1111111100000000");
+        assert_eq!(sounding(Signal::Congestion), "1111000011110000");
     }
 }
