@@ -21,7 +21,7 @@ pub fn text(config: &Config, server: &Server) -> String {
     let width = config.accounts.iter().map(|account| account.name.len()).max().unwrap_or(0);
     for (place, account) in config.accounts.iter().take(8).enumerate() {
         let label = if place == 0 { "Phones" } else { "" };
-        let secret = account.secret.expose();
+        let secret = account.secret.as_ref().map_or("", |secret| secret.expose());
         let secret =
             if secret == DEMO_SECRET { format!("password {secret}") } else { "password as configured".to_owned() };
         let name = account.caller_id.as_deref().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,8 +14,8 @@ use sip_core::auth::Algorithm;
 use toml::Spanned;
 
 use super::{
-    Account, Application, Calls, Cdr, Config, ConfigError, Http, Limits, Problem, Registration, Rtp, Secret, Sip,
-    default_cdr_path,
+    Account, Application, Calls, Cdr, Config, ConfigError, DialplanSource, Http, Iax, Limits, Problem, Registration,
+    Rtp, Sip, default_cdr_path,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -210,7 +211,23 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     };
 
     if check.problems.is_empty() {
-        Ok(Config { sip, accounts, extensions, registration, calls, rtp, limits, http, cdr })
+        Ok(Config {
+            name: None,
+            sip,
+            accounts,
+            registrations: Vec::new(),
+            iax: Iax::default(),
+            extensions,
+            dialplan: Arc::default(),
+            dialplan_source: DialplanSource::Generated,
+            address_map: Vec::new(),
+            registration,
+            calls,
+            rtp,
+            limits,
+            http,
+            cdr,
+        })
     } else {
         check.problems.sort_by_key(|problem| (problem.line, problem.column));
         Err(ConfigError::Invalid { problems: check.problems })
@@ -279,9 +296,8 @@ fn accounts(check: &mut Checker<'_>, tables: Vec<Spanned<AccountTable>>) -> Vec<
             check.problem(table.name.span(), format!("the account {:?} is there twice", table.name.get_ref()));
         }
         accounts.push(Account {
-            name: table.name.into_inner(),
-            secret: Secret::new(table.secret.into_inner()),
             caller_id: table.caller_id.map(Spanned::into_inner),
+            ..Account::new(table.name.into_inner(), table.secret.into_inner())
         });
     }
     if accounts.is_empty() && check.problems.is_empty() {

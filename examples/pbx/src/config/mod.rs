@@ -2,21 +2,31 @@
 //!
 //! A mistake in the file is told with file, line and what was expected; all mistakes are told at once.
 
+mod account;
+mod codec;
 mod file;
+mod iax;
+mod network;
 mod problem;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+pub use account::{Account, Address, DEFAULT_CONTEXT, DtmfMode, Qualify, Secret, SipRegistration};
+pub use codec::{Codec, NoCodec};
 pub(crate) use file::read_ports;
+pub use iax::{Iax, IaxPeer, IaxRegistration};
+pub use network::{Acl, Network, NoNetwork, Rule};
 pub use problem::{ConfigError, Problem};
 use sip_core::auth::Algorithm;
+
+use crate::dialplan::Dialplan;
 
 /// The built-in configuration, commented: also what `--sample` prints.
 pub const DEMO: &str = include_str!("../../demo.toml");
@@ -28,15 +38,40 @@ pub const DEMO_SECRET: &str = "1234";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the tables of the file, each documented below")]
 pub struct Config {
+    /// The name of this system in records and logs.
+    pub name: Option<String>,
     pub sip: Sip,
     pub accounts: Vec<Account>,
+    /// Where we register with SIP.
+    pub registrations: Vec<SipRegistration>,
+    pub iax: Iax,
+    /// `[extensions]`, which are in `dialplan` too when it is generated. Here for those who are told of them.
     pub extensions: BTreeMap<String, Application>,
+    /// What is done with calls.
+    pub dialplan: Arc<Dialplan>,
+    /// Where `dialplan` came from.
+    pub dialplan_source: DialplanSource,
+    /// Addresses that mean others: with `192.168.0.3=127.0.2.3` this machine plays the one that is configured. Applied
+    /// to every configured address already.
+    pub address_map: Vec<(IpAddr, IpAddr)>,
     pub registration: Registration,
     pub calls: Calls,
     pub rtp: Rtp,
     pub limits: Limits,
     pub http: Http,
     pub cdr: Cdr,
+}
+
+/// Where a dialplan came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DialplanSource {
+    /// Made of `[extensions]` and the accounts.
+    #[default]
+    Generated,
+    /// A file such as `extensions.conf`.
+    File(PathBuf),
+    /// Text in the configuration itself.
+    Text(String),
 }
 
 /// `[sip]`: where signalling is heard.
@@ -56,40 +91,6 @@ pub struct Sip {
     pub algorithms: Vec<Algorithm>,
     /// How long a digest nonce is accepted.
     pub nonce_time: Duration,
-}
-
-/// `[[account]]`: somebody who may register and call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// User name and number.
-    pub name: String,
-    /// Digest password.
-    pub secret: Secret,
-    /// The name that the other phone shows; the number when absent.
-    pub caller_id: Option<String>,
-}
-
-/// A password, which is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a password.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// The password itself, for the one place that hashes it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
 }
 
 /// What a number that is nobody's phone does.
@@ -219,7 +220,7 @@ impl Config {
     /// # Errors
     /// Names the address and the way out.
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
-        let demo = self.accounts.iter().filter(|account| account.secret.expose() == DEMO_SECRET);
+        let demo = self.accounts.iter().filter(|account| account.has_demo_secret());
         let names: Vec<_> = demo.map(|account| account.name.clone()).collect();
         let listeners = self.sip.udp.iter().chain(&self.sip.tcp);
         if let Some(address) = listeners.clone().find(|address| !address.ip().is_loopback())
@@ -263,7 +264,7 @@ mod tests {
         let config = Config::demo().unwrap();
         let names: Vec<_> = config.accounts.iter().map(|account| account.name.as_str()).collect();
         assert_eq!(names, ["1001", "1002", "1003", "1004"]);
-        assert!(config.accounts.iter().all(|account| account.secret.expose() == DEMO_SECRET));
+        assert!(config.accounts.iter().all(|account| account.has_demo_secret()));
         assert_eq!(config.sip.udp, ["127.0.0.1:5060".parse().unwrap()]);
         assert_eq!(config.sip.tcp, ["127.0.0.1:5060".parse().unwrap()]);
         assert_eq!(config.http.listen, Some("127.0.0.1:8080".parse().unwrap()));
@@ -294,7 +295,7 @@ mod tests {
         assert!(error.contains("0.0.0.0:5060"), "{error}");
         assert!(error.contains("1001"), "{error}");
         for account in &mut config.accounts {
-            account.secret = Secret::new("Shai3ohn");
+            account.secret = Some(Secret::new("Shai3ohn"));
         }
         config.check_exposure().unwrap();
     }

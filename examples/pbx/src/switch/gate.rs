@@ -56,8 +56,15 @@ impl Gate {
         let mut secrets = HashMap::new();
         for account in &config.accounts {
             for algorithm in &config.sip.algorithms {
-                let ha1 = Ha1::new(*algorithm, &account.name, realm, account.secret.expose());
-                secrets.insert((Bytes::from(account.name.clone()), *algorithm), ha1);
+                let hash = account.md5_secret.as_ref().filter(|_| *algorithm == Algorithm::Md5);
+                let ha1 = match (&account.secret, hash) {
+                    (_, Some(hash)) => Ha1::from_hex(Algorithm::Md5, hash.expose()),
+                    (Some(secret), None) => Some(Ha1::new(*algorithm, account.user(), realm, secret.expose())),
+                    (None, None) => None,
+                };
+                if let Some(ha1) = ha1 {
+                    secrets.insert((Bytes::from(account.user().to_owned()), *algorithm), ha1);
+                }
             }
         }
         let remembered = settings.remembered_nonces;
