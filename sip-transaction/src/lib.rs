@@ -15,6 +15,7 @@ pub mod dialog;
 #[cfg(feature = "tokio")]
 pub mod driver;
 mod endpoint;
+mod names;
 mod recent;
 mod session;
 mod transaction;
@@ -28,4 +29,4 @@ pub use endpoint::{
 };
 /// The messages that are sent and received here, so that one dependency is enough.
 pub use sip_core;
-pub use transport::{ConnectionId, ListenerConfig, ListenerId, Source, Target, Transport};
+pub use transport::{ConnectionId, Destination, ListenerConfig, ListenerId, Source, Target, Transport};

@@ -180,7 +180,7 @@ fn requests_share_a_connection_and_responses_come_down_the_one_that_their_reques
     let first = endpoint.send_request(now, request("OPTIONS", 1), Target::tcp(alice())).unwrap();
     endpoint.send_request(now, request("OPTIONS", 2), Target::tcp(alice())).unwrap();
     let (_, duties) = drain(&mut endpoint);
-    let [Output::Connect { connection, transport: Transport::Tcp, destination }] = duties[..] else {
+    let [Output::Connect { connection, transport: Transport::Tcp, destination, .. }] = duties[..] else {
         panic!("{duties:?}")
     };
     assert_eq!(destination, alice());

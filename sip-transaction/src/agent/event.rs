@@ -164,6 +164,13 @@ pub enum Event {
         /// What it leads to, as the source of messages to come.
         source: Source,
     },
+    /// The other side of a connection that came in showed a valid certificate (RFC 5922 §7.4).
+    ConnectionAuthenticated {
+        /// The source of messages that come down it.
+        source: Source,
+        /// The SIP domains that its certificate is for.
+        names: Vec<std::sync::Arc<str>>,
+    },
     /// A connection is closed.
     ConnectionClosed {
         /// Which one.
@@ -195,6 +202,7 @@ impl Event {
             | Self::Failed { .. }
             | Self::RequestEnded { .. }
             | Self::ConnectionOpened { .. }
+            | Self::ConnectionAuthenticated { .. }
             | Self::ConnectionClosed { .. } => None,
         }
     }

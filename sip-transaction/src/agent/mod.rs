@@ -315,21 +315,10 @@ impl Agent {
     /// Takes what the endpoint has to say until it is silent.
     fn pump(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll_output() {
-            let duty = match output {
-                crate::Output::Event(event) => {
-                    self.on_event(now, event);
-                    continue;
-                }
-                crate::Output::Datagram { listener, destination, payload } => {
-                    Output::Datagram { listener, destination, payload }
-                }
-                crate::Output::Connect { connection, transport, destination } => {
-                    Output::Connect { connection, transport, destination }
-                }
-                crate::Output::Write { connection, payload } => Output::Write { connection, payload },
-                crate::Output::Close { connection } => Output::Close { connection },
-            };
-            self.outputs.push_back(duty);
+            match output.into_duty() {
+                Ok(duty) => self.outputs.push_back(duty),
+                Err(event) => self.on_event(now, event),
+            }
         }
     }
 
@@ -347,6 +336,9 @@ impl Agent {
             crate::Event::ClientEnded { id } => self.on_client_ended(now, id),
             crate::Event::ServerEnded { id, ended } => self.on_server_ended(id, ended),
             crate::Event::ConnectionOpened { source } => self.tell(Event::ConnectionOpened { source }),
+            crate::Event::ConnectionAuthenticated { source, names } => {
+                self.tell(Event::ConnectionAuthenticated { source, names });
+            }
             crate::Event::ConnectionClosed { connection, reason } => {
                 self.tell(Event::ConnectionClosed { connection, reason });
             }

@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 
 use sip_core::{Request, Response};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Arrival, Sockets, now, sleep_until};
 use crate::endpoint::{CancelError, ClientId, Endpoint, Event, RespondError, SendError, ServerId, Snapshot};
-use crate::transport::{ConnectionId, Target};
+use crate::transport::{ConnectionId, Destination};
+#[cfg(feature = "tls")]
+use crate::transport::ListenerId;
 
 /// How many commands may wait.
 const COMMANDS: usize = 256;
@@ -25,13 +29,17 @@ pub struct Stopped;
 pub type Events = mpsc::Receiver<Event>;
 
 enum Command {
-    Send(Request, Target, oneshot::Sender<Result<ClientId, SendError>>),
-    Ack(Request, Target, oneshot::Sender<Result<(), SendError>>),
+    Send(Request, Destination, oneshot::Sender<Result<ClientId, SendError>>),
+    Ack(Request, Destination, oneshot::Sender<Result<(), SendError>>),
     Respond(ServerId, Response, oneshot::Sender<Result<(), RespondError>>),
     Cancel(ClientId, oneshot::Sender<Result<(), CancelError>>),
     Close(ConnectionId),
     Trust(IpAddr),
     Snapshot(oneshot::Sender<Snapshot>),
+    #[cfg(feature = "tls")]
+    ServerTls(ListenerId, Arc<rustls::ServerConfig>),
+    #[cfg(feature = "tls")]
+    ClientTls(Arc<rustls::ClientConfig>),
 }
 
 /// Commands an endpoint that runs in a task of its own. The task ends when all handles are dropped.
@@ -61,16 +69,26 @@ impl Handle {
     ///
     /// # Errors
     /// The outer one when the loop has ended, the inner one as the endpoint says.
-    pub async fn send_request(&self, request: Request, target: Target) -> Result<Result<ClientId, SendError>, Stopped> {
-        self.ask(|answer| Command::Send(request, target, answer)).await
+    pub async fn send_request(
+        &self,
+        request: Request,
+        destination: impl Into<Destination>,
+    ) -> Result<Result<ClientId, SendError>, Stopped> {
+        let destination = destination.into();
+        self.ask(|answer| Command::Send(request, destination, answer)).await
     }
 
     /// [`Endpoint::send_ack`].
     ///
     /// # Errors
     /// The outer one when the loop has ended, the inner one as the endpoint says.
-    pub async fn send_ack(&self, ack: Request, target: Target) -> Result<Result<(), SendError>, Stopped> {
-        self.ask(|answer| Command::Ack(ack, target, answer)).await
+    pub async fn send_ack(
+        &self,
+        ack: Request,
+        destination: impl Into<Destination>,
+    ) -> Result<Result<(), SendError>, Stopped> {
+        let destination = destination.into();
+        self.ask(|answer| Command::Ack(ack, destination, answer)).await
     }
 
     /// [`Endpoint::respond`].
@@ -113,6 +131,24 @@ impl Handle {
         self.ask(Command::Snapshot).await
     }
 
+    /// [`Sockets::set_server_tls`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    #[cfg(feature = "tls")]
+    pub async fn set_server_tls(&self, listener: ListenerId, config: Arc<rustls::ServerConfig>) -> Result<(), Stopped> {
+        self.commands.send(Command::ServerTls(listener, config)).await.map_err(|_| Stopped)
+    }
+
+    /// [`Sockets::set_client_tls`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    #[cfg(feature = "tls")]
+    pub async fn set_client_tls(&self, config: Arc<rustls::ClientConfig>) -> Result<(), Stopped> {
+        self.commands.send(Command::ClientTls(config)).await.map_err(|_| Stopped)
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| Stopped)?;
@@ -133,7 +169,7 @@ async fn run(
         }
         tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => carry_out(&mut endpoint, command),
+                Some(command) => carry_out(&mut endpoint, &mut sockets, command),
                 None => return,
             },
             // Whoever waits for the answer to a command is not reading events: never wait for a place alone.
@@ -155,13 +191,21 @@ async fn run(
 }
 
 /// Answers nobody when the asker no longer waits.
-fn carry_out(endpoint: &mut Endpoint, command: Command) {
+fn carry_out(endpoint: &mut Endpoint, sockets: &mut Sockets, command: Command) {
+    #[cfg(not(feature = "tls"))]
+    let _ = sockets;
     match command {
-        Command::Send(request, target, answer) => {
-            let _ = answer.send(endpoint.send_request(now(), request, target));
+        #[cfg(feature = "tls")]
+        Command::ServerTls(listener, config) => {
+            sockets.set_server_tls(listener, config);
         }
-        Command::Ack(ack, target, answer) => {
-            let _ = answer.send(endpoint.send_ack(now(), ack, target));
+        #[cfg(feature = "tls")]
+        Command::ClientTls(config) => sockets.set_client_tls(config),
+        Command::Send(request, destination, answer) => {
+            let _ = answer.send(endpoint.send_request(now(), request, destination));
+        }
+        Command::Ack(ack, destination, answer) => {
+            let _ = answer.send(endpoint.send_ack(now(), ack, destination));
         }
         Command::Respond(id, response, answer) => {
             let _ = answer.send(endpoint.respond(now(), id, response));

@@ -40,8 +40,17 @@
 mod connection;
 mod handle;
 mod sockets;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(feature = "ws")]
+mod websocket;
 
 use std::time::Instant;
+
+#[cfg(feature = "tls")]
+pub use rustls;
+#[cfg(feature = "ws")]
+pub use websocket::{Check, Upgrade, WebSocketConfig};
 
 pub use handle::{Events, Handle, Stopped, spawn};
 pub use sockets::{Arrival, Incoming, SocketConfig, SocketCounters, Sockets};

@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+#[cfg(any(feature = "tls", feature = "ws"))]
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +17,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use super::connection::{self, Connection};
+use super::connection::{self, Connection, Opening, Secrets};
+#[cfg(feature = "ws")]
+use super::websocket::WebSocketConfig;
 use crate::endpoint::{CloseReason, Input, Output};
 use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Transport};
 
@@ -97,9 +101,12 @@ enum Listening {
         /// The same socket: sent to directly, without waiting for readiness that was never asked for.
         sending: std::net::UdpSocket,
     },
-    Tcp {
+    Stream {
         listener: TcpListener,
+        transport: Transport,
         local: SocketAddr,
+        #[cfg(feature = "tls")]
+        tls: Option<Arc<rustls::ServerConfig>>,
         /// After an error, accepting waits: without file descriptors it would fail again at once.
         pause: Option<Pin<Box<Sleep>>>,
     },
@@ -110,6 +117,7 @@ enum Listening {
 #[derive(Debug)]
 pub struct Sockets {
     config: SocketConfig,
+    secrets: Secrets,
     listeners: Vec<Listening>,
     connections: HashMap<ConnectionId, Connection>,
     arrivals: mpsc::Receiver<Input>,
@@ -132,6 +140,14 @@ impl Sockets {
         let (arriving, arrivals) = mpsc::channel(1_024);
         Self {
             config,
+            secrets: Secrets {
+                #[cfg(feature = "tls")]
+                server: None,
+                #[cfg(feature = "tls")]
+                client: None,
+                #[cfg(feature = "ws")]
+                websocket: Arc::default(),
+            },
             listeners: Vec::new(),
             connections: HashMap::new(),
             arrivals,
@@ -143,18 +159,79 @@ impl Sockets {
         }
     }
 
-    /// Binds a listener. Give the result, with the advertised address changed if need be, to the machine's
-    /// `add_listener` before the next one is bound. Call it within a tokio runtime.
+    /// Binds a listener for UDP, TCP or, with the feature `ws`, WebSockets. Give the result, with the advertised address
+    /// changed if need be, to the machine's `add_listener` before the next one is bound. Call it within a tokio runtime.
     ///
     /// # Errors
-    /// When the system refuses, and for transports other than UDP and TCP.
+    /// When the system refuses, and for transports that need a certificate, or a feature that is not there.
     pub fn bind(&mut self, transport: Transport, address: SocketAddr) -> io::Result<ListenerConfig> {
+        let is_served = match transport {
+            Transport::Udp | Transport::Tcp => true,
+            Transport::Ws => cfg!(feature = "ws"),
+            Transport::Tls | Transport::Wss => false,
+        };
+        if !is_served {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it needs a certificate, or a feature"));
+        }
+        self.listen(transport, address)
+    }
+
+    /// Binds a listener for TLS or, with the feature `ws`, secure WebSockets, as [`bind`](Self::bind) does for others.
+    /// [`tls::server_config`](super::tls::server_config) makes configurations.
+    ///
+    /// # Errors
+    /// When the system refuses, and for transports that are not encrypted.
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(
+        &mut self,
+        transport: Transport,
+        address: SocketAddr,
+        config: Arc<rustls::ServerConfig>,
+    ) -> io::Result<ListenerConfig> {
+        let is_served = match transport {
+            Transport::Tls => true,
+            Transport::Wss => cfg!(feature = "ws"),
+            Transport::Udp | Transport::Tcp | Transport::Ws => false,
+        };
+        if !is_served {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "not encrypted, or a feature is missing"));
+        }
+        let bound = self.listen(transport, address)?;
+        if let Some(Listening::Stream { tls, .. }) = self.listeners.last_mut() {
+            *tls = Some(config);
+        }
+        Ok(bound)
+    }
+
+    /// Gives a listener another certificate. Connections that are open keep the old one. Whether it is a listener for TLS.
+    #[cfg(feature = "tls")]
+    pub fn set_server_tls(&mut self, listener: ListenerId, config: Arc<rustls::ServerConfig>) -> bool {
+        match self.listeners.get_mut(usize::from(listener.0)) {
+            Some(Listening::Stream { tls: tls @ Some(_), .. }) => {
+                *tls = Some(config);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Says how the other side of encrypted connections that we open is checked, and what is shown to it. Without it,
+    /// none can be opened. [`tls::client_config`](super::tls::client_config) makes configurations.
+    #[cfg(feature = "tls")]
+    pub fn set_client_tls(&mut self, config: Arc<rustls::ClientConfig>) {
+        self.secrets.client = Some(config);
+    }
+
+    /// Says who may open WebSockets, and how large their messages may be.
+    #[cfg(feature = "ws")]
+    pub fn set_websocket(&mut self, config: WebSocketConfig) {
+        self.secrets.websocket = Arc::new(config);
+    }
+
+    fn listen(&mut self, transport: Transport, address: SocketAddr) -> io::Result<ListenerConfig> {
         let (kind, protocol) = match transport {
             Transport::Udp => (Type::DGRAM, Protocol::UDP),
-            Transport::Tcp => (Type::STREAM, Protocol::TCP),
-            Transport::Tls | Transport::Ws | Transport::Wss => {
-                return Err(io::Error::new(io::ErrorKind::Unsupported, "only udp and tcp have sockets here"));
-            }
+            _ => (Type::STREAM, Protocol::TCP),
         };
         let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
         socket.set_nonblocking(true)?;
@@ -178,7 +255,14 @@ impl Sockets {
             socket.listen(i32::try_from(self.config.backlog).unwrap_or(i32::MAX))?;
             let listener = TcpListener::from_std(socket.into())?;
             let local = listener.local_addr()?;
-            self.listeners.push(Listening::Tcp { listener, local, pause: None });
+            self.listeners.push(Listening::Stream {
+                listener,
+                transport,
+                local,
+                #[cfg(feature = "tls")]
+                tls: None,
+                pause: None,
+            });
             local
         };
         Ok(ListenerConfig::new(transport, local))
@@ -201,12 +285,14 @@ impl Sockets {
     pub fn transmit<E>(&mut self, output: Output<E>) -> Option<E> {
         match output {
             Output::Datagram { listener, destination, payload } => self.send(listener, destination, &payload),
-            Output::Connect { connection, transport, destination } => {
-                if transport == Transport::Tcp {
-                    let opened = connection::open(connection, destination, self.arriving.clone());
-                    self.connections.insert(connection, opened);
-                } else {
-                    self.ready.push_back(Input::Closed { connection, reason: CloseReason::Unreachable });
+            Output::Connect { connection, transport, destination, name } => {
+                let opening = Opening { transport, destination, name };
+                match connection::open(connection, opening, self.secrets.clone(), self.arriving.clone()) {
+                    Some(opened) => {
+                        self.connections.insert(connection, opened);
+                    }
+                    // A feature is missing.
+                    None => self.ready.push_back(Input::Closed { connection, reason: CloseReason::Unreachable }),
                 }
             }
             Output::Write { connection, payload } => self.write(connection, payload),
@@ -223,7 +309,21 @@ impl Sockets {
     /// closes it.
     pub fn attach(&mut self, incoming: Incoming, id: Option<ConnectionId>) {
         if let Some(id) = id {
-            let attached = connection::attach(id, incoming.stream, self.arriving.clone());
+            let Some(Listening::Stream {
+                transport,
+                #[cfg(feature = "tls")]
+                tls,
+                ..
+            }) = self.listeners.get(usize::from(incoming.listener.0))
+            else {
+                return;
+            };
+            let secrets = Secrets {
+                #[cfg(feature = "tls")]
+                server: tls.clone(),
+                ..self.secrets.clone()
+            };
+            let attached = connection::attach(id, incoming.stream, *transport, secrets, self.arriving.clone());
             self.connections.insert(id, attached);
         }
     }
@@ -309,7 +409,7 @@ impl Sockets {
                     }
                 }
             },
-            Some(Listening::Tcp { listener: accepting, local, pause }) => {
+            Some(Listening::Stream { listener: accepting, local, pause, .. }) => {
                 if let Some(sleep) = pause {
                     std::task::ready!(sleep.as_mut().poll(context));
                     *pause = None;

@@ -1,6 +1,7 @@
 //! Requests of ours: from the command to the last event.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -13,7 +14,7 @@ use crate::arena::Slot;
 use crate::transaction::key::Key;
 use crate::transaction::{Action, Actions, ClientEvent, ClientInvite, ClientOther, Lane, Timer};
 use crate::transport::via::{OurVia, Path};
-use crate::transport::{ListenerId, Source, Target, Transport};
+use crate::transport::{Destination, ListenerId, Source, Target, Transport};
 use crate::wheel::Handle;
 
 #[derive(Debug)]
@@ -61,7 +62,16 @@ impl Endpoint {
     ///
     /// # Errors
     /// When it cannot even be tried. What goes wrong later is an event.
-    pub fn send_request(&mut self, now: Instant, request: Request, target: Target) -> Result<ClientId, SendError> {
+    pub fn send_request(
+        &mut self,
+        now: Instant,
+        request: Request,
+        destination: impl Into<Destination>,
+    ) -> Result<ClientId, SendError> {
+        self.send_to(now, request, destination.into())
+    }
+
+    fn send_to(&mut self, now: Instant, request: Request, destination: Destination) -> Result<ClientId, SendError> {
         let now = self.clamp(now);
         if matches!(request.method(), Method::Ack | Method::Cancel) {
             return Err(SendError::Method);
@@ -70,8 +80,10 @@ impl Endpoint {
         if self.clients.len() >= self.config.client_transactions {
             return Err(SendError::Limit);
         }
+        let (targets, name) = destination.into_parts();
+        let target = targets.first().ok_or(SendError::NoTarget)?;
         let branch = ident::branch(&mut self.random);
-        let (path, message, datagram) = self.address(now, &request, &target, &branch)?;
+        let (path, message, datagram) = self.address(now, &request, target, name.as_ref(), &branch)?;
         let key = self.secret.client(&branch, request.method());
         let timers = self.config.timers;
         let is_reliable = matches!(path, Path::Connection(_));
@@ -104,14 +116,21 @@ impl Endpoint {
     ///
     /// # Errors
     /// When it cannot even be tried.
-    pub fn send_ack(&mut self, now: Instant, ack: Request, target: Target) -> Result<(), SendError> {
+    pub fn send_ack(
+        &mut self,
+        now: Instant,
+        ack: Request,
+        destination: impl Into<Destination>,
+    ) -> Result<(), SendError> {
         let now = self.clamp(now);
         if !ack.method().is_ack() {
             return Err(SendError::Method);
         }
         check_mandatory(&ack)?;
         let branch = self.secret.ack_branch(&ack);
-        let (path, message, _) = self.address(now, &ack, &target, branch.as_bytes())?;
+        let (targets, name) = destination.into().into_parts();
+        let target = targets.first().ok_or(SendError::NoTarget)?;
+        let (path, message, _) = self.address(now, &ack, target, name.as_ref(), branch.as_bytes())?;
         if self.transmit(path, message) { Ok(()) } else { Err(SendError::Limit) }
     }
 
@@ -183,11 +202,12 @@ impl Endpoint {
         now: Instant,
         request: &Request,
         target: &Target,
+        name: Option<&Arc<str>>,
         branch: &[u8],
     ) -> Result<(Path, Bytes, Option<(ListenerId, SocketAddr)>), SendError> {
         let listener = self.listener_for(target).ok_or(SendError::NoListener)?;
         if target.transport.is_reliable() {
-            let (id, listener) = self.connection_for(now, target, listener)?;
+            let (id, listener) = self.connection_for(now, target, name, listener)?;
             return Ok((Path::Connection(id), self.with_via(request, target.transport, listener, branch), None));
         }
         let destination = target.remote;
@@ -197,7 +217,7 @@ impl Endpoint {
         if may_switch && !self.without_tcp.contains(&(destination, era)) {
             let stream = Target { transport: Transport::Tcp, listener: None, connection: None, ..*target };
             let chosen = self.listener_for(&stream).unwrap_or(listener);
-            if let Ok((id, chosen)) = self.connection_for(now, &stream, chosen) {
+            if let Ok((id, chosen)) = self.connection_for(now, &stream, None, chosen) {
                 let message = self.with_via(request, Transport::Tcp, chosen, branch);
                 return Ok((Path::Connection(id), message, Some((listener, destination))));
             }

@@ -9,6 +9,9 @@ pub enum SendError {
     /// There is no listener to send from.
     #[error("no listener for this transport and address family")]
     NoListener,
+    /// The destination names no target.
+    #[error("no target")]
+    NoTarget,
     /// The connection is closed, and the target allows no other.
     #[error("the connection is closed")]
     ConnectionClosed,
@@ -28,7 +31,7 @@ impl SendError {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NoListener | Self::ConnectionClosed | Self::Limit => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoListener | Self::NoTarget | Self::ConnectionClosed | Self::Limit => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_) | Self::Method => StatusCode::SERVER_INTERNAL_ERROR,
         }
     }

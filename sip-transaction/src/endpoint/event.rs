@@ -1,6 +1,7 @@
 //! What an endpoint is told, what it asks its driver to do, and what it tells its user.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sip_core::message::Mandatory;
@@ -43,6 +44,9 @@ pub enum CloseReason {
     /// It could not be opened.
     #[error("refused or unreachable")]
     Unreachable,
+    /// The other side did not prove its name, did not accept our certificate, or speaks no TLS or no SIP over WebSocket.
+    #[error("the handshake failed")]
+    Handshake,
     /// It broke.
     #[error("broken")]
     Broken,
@@ -79,11 +83,18 @@ pub enum Input {
         /// Our address on it.
         local: SocketAddr,
     },
+    /// The other side of a connection that came in showed a valid certificate.
+    Authenticated {
+        /// Which one.
+        connection: ConnectionId,
+        /// The SIP domains that the certificate is for (RFC 5922 §7.1).
+        names: Vec<Arc<str>>,
+    },
     /// Bytes came down a connection.
     Received {
         /// Which one.
         connection: ConnectionId,
-        /// What came, cut anywhere.
+        /// What came: of a stream cut anywhere, of a WebSocket one message.
         payload: Bytes,
     },
     /// A connection is closed, or could not be opened.
@@ -115,12 +126,15 @@ pub enum Output<E = Event> {
         transport: Transport,
         /// To whom.
         destination: SocketAddr,
+        /// The name that the other side must prove to have when the transport is encrypted (RFC 5922 §7.3), and that
+        /// stands in SNI and in the Host of a WebSocket; its address when there is none.
+        name: Option<Arc<str>>,
     },
     /// Write to a connection.
     Write {
         /// Which one.
         connection: ConnectionId,
-        /// What to write.
+        /// What to write: always a whole message or keep-alive, which a WebSocket carries in one message.
         payload: Bytes,
     },
     /// Close a connection after what was written to it is sent. Nothing more is said or heard of it.
@@ -137,12 +151,30 @@ impl<E> Output<E> {
     pub fn map_event<F>(self, map: impl FnOnce(E) -> F) -> Output<F> {
         match self {
             Self::Datagram { listener, destination, payload } => Output::Datagram { listener, destination, payload },
-            Self::Connect { connection, transport, destination } => {
-                Output::Connect { connection, transport, destination }
+            Self::Connect { connection, transport, destination, name } => {
+                Output::Connect { connection, transport, destination, name }
             }
             Self::Write { connection, payload } => Output::Write { connection, payload },
             Self::Close { connection } => Output::Close { connection },
             Self::Event(event) => Output::Event(map(event)),
+        }
+    }
+
+    /// The duty as that of a machine with other events, for machines that hold another one.
+    ///
+    /// # Errors
+    /// The event, when it is one: it is for the outer machine to handle.
+    pub fn into_duty<F>(self) -> Result<Output<F>, E> {
+        match self {
+            Self::Datagram { listener, destination, payload } => {
+                Ok(Output::Datagram { listener, destination, payload })
+            }
+            Self::Connect { connection, transport, destination, name } => {
+                Ok(Output::Connect { connection, transport, destination, name })
+            }
+            Self::Write { connection, payload } => Ok(Output::Write { connection, payload }),
+            Self::Close { connection } => Ok(Output::Close { connection }),
+            Self::Event(event) => Err(event),
         }
     }
 
@@ -249,6 +281,14 @@ pub enum Event {
     ConnectionOpened {
         /// What it leads to, as a [`Source`] of messages to come.
         source: Source,
+    },
+    /// The other side of a connection that came in showed a valid certificate (RFC 5922 §7.4). What it may do is for
+    /// the user to say.
+    ConnectionAuthenticated {
+        /// The source of messages that come down it.
+        source: Source,
+        /// The SIP domains that the certificate is for.
+        names: Vec<Arc<str>>,
     },
     /// A connection is closed.
     ConnectionClosed {

@@ -26,12 +26,16 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn on_received(&mut self, now: Instant, id: ConnectionId, payload: &[u8]) {
+    pub(super) fn on_received(&mut self, now: Instant, id: ConnectionId, payload: Bytes) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.heard = now;
         let source = connection.source(id);
+        if connection.transport.is_websocket() {
+            self.on_websocket_message(now, id, source, payload);
+            return;
+        }
         let Some(mut stream) = connection.stream.take() else { return };
-        stream.push(payload);
+        stream.push(&payload);
         let mut has_message = false;
         loop {
             let waiting = stream.buffered();
@@ -70,6 +74,31 @@ impl Endpoint {
         };
         connection.stream = Some(stream);
         self.watch(now, id);
+    }
+
+    /// A WebSocket message is a message of SIP (RFC 7118 §5.1).
+    fn on_websocket_message(&mut self, now: Instant, id: ConnectionId, source: Source, payload: Bytes) {
+        let length = payload.len();
+        let is_message = match framing::websocket(payload, &self.config.limits) {
+            Frame::Message(message) => {
+                self.on_message(now, message, source, length);
+                true
+            }
+            Frame::Ping => {
+                self.counters.keep_alives += 1;
+                self.outputs.push_back(Output::Write { connection: id, payload: Bytes::from_static(PONG) });
+                false
+            }
+            Frame::Pong => false,
+            Frame::Bad { error, answerable } => {
+                self.on_broken(&error, answerable.as_ref(), source, length);
+                true
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.has_spoken |= is_message;
+            self.watch(now, id);
+        }
     }
 
     fn on_message(&mut self, now: Instant, message: Message, source: Source, length: usize) {

@@ -11,6 +11,7 @@ mod wire;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use error::{CancelError, Refused, RespondError, SendError};
@@ -21,6 +22,7 @@ pub use snapshot::{Counters, Snapshot};
 
 use crate::arena::{Arena, Slot};
 use crate::config::Config;
+use crate::names::Names;
 use crate::recent::Recent;
 use crate::transaction::Timer;
 use crate::transaction::key::{BuildAsIs, Key, Secret};
@@ -92,6 +94,8 @@ pub struct Endpoint {
     trusted: Recent<IpAddr, Secret>,
     /// Addresses that did not take TCP, each with the [era](Self::era) in which it did not.
     without_tcp: Recent<(SocketAddr, u64), Secret>,
+    /// Under which names addresses were reached over encrypted connections.
+    names: Names,
     /// The first time that was ever said.
     origin: Option<Instant>,
     /// How many server transactions each address holds that nobody vouches for, and all of them together.
@@ -124,6 +128,7 @@ impl Endpoint {
             connections: Connections::new(secret),
             trusted: Recent::new(config.trusted_addresses, secret),
             without_tcp: Recent::new(1_024, secret),
+            names: Names::new(config.connections, secret),
             strangers: HashMap::with_hasher(secret),
             counted: 0,
             unanswered: 0,
@@ -161,7 +166,8 @@ impl Endpoint {
         match input {
             Input::Datagram { listener, source, payload } => self.on_datagram(now, listener, source, payload),
             Input::Connected { connection, local } => self.on_connected(now, connection, local),
-            Input::Received { connection, payload } => self.on_received(now, connection, &payload),
+            Input::Authenticated { connection, names } => self.on_authenticated(connection, names),
+            Input::Received { connection, payload } => self.on_received(now, connection, payload),
             Input::Closed { connection, reason } => self.on_closed(now, connection, reason),
         }
     }
@@ -201,6 +207,17 @@ impl Endpoint {
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<Source> {
         self.connections.get(id).map(|connection| connection.source(id))
+    }
+
+    /// The SIP domains that the other side of a connection has proven to be: for those that came in what its certificate
+    /// says, for those that we opened the name that was asked for (RFC 5922).
+    #[must_use]
+    pub fn proven_names(&self, id: ConnectionId) -> &[Arc<str>] {
+        match self.connections.get(id) {
+            Some(connection) if connection.is_inbound => &connection.proven,
+            Some(connection) if connection.transport.is_secure() => connection.name.as_slice(),
+            _ => &[],
+        }
     }
 
     /// Table sizes and counters.

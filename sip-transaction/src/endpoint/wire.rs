@@ -1,6 +1,7 @@
 //! What goes to the network: datagrams, and connections from their opening to their end.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use super::{CloseReason, Endpoint, Event, Output, Owner, Refused, SendError};
 use crate::transport::connection::{Opening, Phase};
 use crate::transport::via::{Path, Reply};
-use crate::transport::{ConnectionId, ListenerId, Target};
+use crate::transport::{ConnectionId, ListenerId, Target, Transport};
 
 impl Endpoint {
     /// Tells that a connection came in, and gives it a name. Bytes that come down it are [`Input::Received`].
@@ -41,7 +42,7 @@ impl Endpoint {
             self.counters.connections_refused += 1;
             return Err(refused);
         }
-        let opening = Opening { transport, listener, local, remote, is_inbound: true };
+        let opening = Opening { transport, listener, local, remote, is_inbound: true, name: None };
         let id = self.connections.insert(now, opening, self.config.limits).ok_or(Refused::Total)?;
         self.counters.connections_accepted += 1;
         self.watch(now, id);
@@ -68,6 +69,13 @@ impl Endpoint {
         self.watch(now, id);
     }
 
+    pub(super) fn on_authenticated(&mut self, id: ConnectionId, names: Vec<Arc<str>>) {
+        let Some(connection) = self.connections.get_mut(id).filter(|connection| connection.is_inbound) else { return };
+        connection.proven.clone_from(&names);
+        let source = connection.source(id);
+        self.tell(Event::ConnectionAuthenticated { source, names });
+    }
+
     pub(super) fn on_closed(&mut self, now: Instant, id: ConnectionId, reason: CloseReason) {
         let Some(connection) = self.connections.remove(id) else { return };
         if let Some((_, handle)) = connection.timer {
@@ -78,7 +86,7 @@ impl Endpoint {
             CloseReason::Deadline => self.counters.deadlines += 1,
             _ => {}
         }
-        if matches!(connection.phase, Phase::Opening { .. }) {
+        if matches!(connection.phase, Phase::Opening { .. }) && connection.transport == Transport::Tcp {
             // Large requests need not try it again, nor the ACKs that waited here.
             let era = self.era(now);
             self.without_tcp.insert((connection.remote, era));
@@ -154,13 +162,18 @@ impl Endpoint {
         &mut self,
         now: Instant,
         target: &Target,
+        name: Option<&Arc<str>>,
         listener: ListenerId,
     ) -> Result<(ConnectionId, ListenerId), SendError> {
         let named = target.connection.filter(|id| self.connections.get(*id).is_some());
         if named.is_none() && target.reuse_only {
             return Err(SendError::ConnectionClosed);
         }
-        let found = named.or_else(|| self.connections.find(target.transport, target.remote));
+        let remembered = match name {
+            None if target.transport.is_secure() => self.names.get(target.transport, target.remote),
+            _ => None,
+        };
+        let found = named.or_else(|| self.connections.find(target.transport, target.remote, name));
         if let Some(id) = found
             && let Some(connection) = self.connections.get(id)
         {
@@ -170,14 +183,20 @@ impl Endpoint {
             return Err(SendError::Limit);
         }
         let local = self.listener(listener).ok_or(SendError::NoListener)?.local;
+        let transport = target.transport;
+        let name = name.cloned().or(remembered);
         let opening =
-            Opening { transport: target.transport, listener, local, remote: target.remote, is_inbound: false };
+            Opening { transport, listener, local, remote: target.remote, is_inbound: false, name: name.clone() };
         let id = self.connections.insert(now, opening, self.config.limits).ok_or(SendError::Limit)?;
         self.outputs.push_back(Output::Connect {
             connection: id,
-            transport: target.transport,
+            transport,
             destination: target.remote,
+            name: name.clone(),
         });
+        if let Some(name) = name.filter(|_| transport.is_secure()) {
+            self.names.insert(transport, target.remote, name);
+        }
         self.watch(now, id);
         Ok((id, listener))
     }
@@ -213,7 +232,7 @@ impl Endpoint {
             && self.connections.get(id).is_none()
         {
             let target = Target::new(reply.transport, reply.fallback);
-            let (id, _) = self.connection_for(now, &target, reply.listener).ok()?;
+            let (id, _) = self.connection_for(now, &target, None, reply.listener).ok()?;
             let path = Path::Connection(id);
             return self.transmit(path, message).then_some(path);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -33,6 +34,10 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Whether the other side opened it.
     pub(crate) is_inbound: bool,
+    /// The name that the other side had to prove, where we opened it.
+    pub(crate) name: Option<Arc<str>>,
+    /// The names that the other side proved with its certificate, where it opened it.
+    pub(crate) proven: Vec<Arc<str>>,
     /// `None` while its frames are being handled.
     pub(crate) stream: Option<Stream>,
     pub(crate) since: Instant,
@@ -75,20 +80,24 @@ impl Connection {
 }
 
 /// What a new connection is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Opening {
     pub(crate) transport: Transport,
     pub(crate) listener: ListenerId,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) is_inbound: bool,
+    pub(crate) name: Option<Arc<str>>,
 }
+
+/// What a connection is found by: those to one address under two names are two.
+type Place = (Transport, SocketAddr, Option<Arc<str>>);
 
 /// All connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     arena: Arena<Connection>,
-    by_remote: HashMap<(Transport, SocketAddr), Slot, Secret>,
+    by_remote: HashMap<Place, Slot, Secret>,
     /// How many connections each address has opened to us.
     inbound: HashMap<IpAddr, usize, Secret>,
 }
@@ -101,7 +110,7 @@ impl Connections {
     /// Adds a connection. The newest one to an address is the one that is found by it, but what others opened to us
     /// does not take the place of what we opened ourselves.
     pub(crate) fn insert(&mut self, now: Instant, opening: Opening, limits: Limits) -> Option<ConnectionId> {
-        let Opening { transport, listener, local, remote, is_inbound } = opening;
+        let Opening { transport, listener, local, remote, is_inbound, name } = opening;
         let phase = if is_inbound { Phase::Open } else { Phase::Opening { waiting: Vec::new(), bytes: 0 } };
         let slot = self.arena.insert(Connection {
             transport,
@@ -110,6 +119,8 @@ impl Connections {
             remote,
             phase,
             is_inbound,
+            name: name.clone(),
+            proven: Vec::new(),
             stream: Some(Stream::new(limits)),
             since: now,
             heard: now,
@@ -119,9 +130,12 @@ impl Connections {
             clients: BTreeSet::new(),
         })?;
         let is_ours = |slot: &Slot| self.arena.get(*slot).is_some_and(|connection| !connection.is_inbound);
-        let name = (transport, remote);
-        if !is_inbound || !self.by_remote.get(&name).is_some_and(is_ours) {
-            self.by_remote.insert(name, slot);
+        let place = (transport, remote, None);
+        if !is_inbound || !self.by_remote.get(&place).is_some_and(is_ours) {
+            self.by_remote.insert(place, slot);
+        }
+        if name.is_some() {
+            self.by_remote.insert((transport, remote, name), slot);
         }
         if is_inbound {
             *self.inbound.entry(remote.ip()).or_default() += 1;
@@ -132,9 +146,11 @@ impl Connections {
     /// Takes a connection out.
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.arena.remove(id.0)?;
-        let name = (connection.transport, connection.remote);
-        if self.by_remote.get(&name) == Some(&id.0) {
-            self.by_remote.remove(&name);
+        for name in [None, connection.name.clone()] {
+            let place = (connection.transport, connection.remote, name);
+            if self.by_remote.get(&place) == Some(&id.0) {
+                self.by_remote.remove(&place);
+            }
         }
         if connection.is_inbound {
             let address = connection.remote.ip();
@@ -156,9 +172,9 @@ impl Connections {
         self.arena.get_mut(id.0)
     }
 
-    /// A connection that leads to an address, whoever opened it.
-    pub(crate) fn find(&self, transport: Transport, remote: SocketAddr) -> Option<ConnectionId> {
-        self.by_remote.get(&(transport, remote)).copied().map(ConnectionId)
+    /// A connection that leads to an address, whoever opened it; with a name, one on which that name was proven to us.
+    pub(crate) fn find(&self, transport: Transport, remote: SocketAddr, name: Option<&Arc<str>>) -> Option<ConnectionId> {
+        self.by_remote.get(&(transport, remote, name.cloned())).copied().map(ConnectionId)
     }
 
     /// How many connections an address has opened to us.

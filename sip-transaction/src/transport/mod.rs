@@ -1,10 +1,12 @@
 //! The transport layer (RFC 3261 §18): where messages come from and go to, connections, Via.
 
 pub(crate) mod connection;
+mod destination;
 mod flow;
 mod listener;
 pub(crate) mod via;
 
+pub use destination::Destination;
 pub use flow::{ConnectionId, Source, Target};
 pub use listener::{ListenerConfig, ListenerId};
 
@@ -34,6 +36,12 @@ impl Transport {
     #[must_use]
     pub const fn is_secure(self) -> bool {
         matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether messages travel as messages of a WebSocket.
+    #[must_use]
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
     }
 
     /// The port that is meant when none is named (RFC 3261 §19.1.2, RFC 7118 §8).

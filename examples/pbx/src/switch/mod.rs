@@ -395,17 +395,7 @@ enum Destination {
 }
 
 fn without_event(duty: agent::Output) -> Option<Output> {
-    Some(match duty {
-        agent::Output::Datagram { listener, destination, payload } => {
-            Output::Datagram { listener, destination, payload }
-        }
-        agent::Output::Connect { connection, transport, destination } => {
-            Output::Connect { connection, transport, destination }
-        }
-        agent::Output::Write { connection, payload } => Output::Write { connection, payload },
-        agent::Output::Close { connection } => Output::Close { connection },
-        agent::Output::Event(_) => return None,
-    })
+    duty.into_duty().ok()
 }
 
 /// Four seeds from one.
