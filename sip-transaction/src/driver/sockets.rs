@@ -318,11 +318,10 @@ impl Sockets {
             else {
                 return;
             };
-            let secrets = Secrets {
-                #[cfg(feature = "tls")]
-                server: tls.clone(),
-                ..self.secrets.clone()
-            };
+            #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "the certificate is the listener's"))]
+            let mut secrets = self.secrets.clone();
+            #[cfg(feature = "tls")]
+            secrets.server.clone_from(tls);
             let attached = connection::attach(id, incoming.stream, *transport, secrets, self.arriving.clone());
             self.connections.insert(id, attached);
         }

@@ -93,10 +93,8 @@ pub async fn outcome(events: &mut Events, id: ClientId) -> Outcome {
     let mut closed = None;
     loop {
         match next(events).await {
-            Event::Response { id: answered, response, .. } if answered == id => {
-                if response.status().is_final() {
-                    return Outcome::Status(response.status().as_u16());
-                }
+            Event::Response { id: answered, response, .. } if answered == id && response.status().is_final() => {
+                return Outcome::Status(response.status().as_u16());
             }
             Event::ConnectionClosed { reason, .. } => closed = Some(reason),
             Event::ClientFailed { id: failed, reason } if failed == id => return Outcome::Failed(reason, closed),
