@@ -167,15 +167,13 @@ async fn a_certificate_is_renewed_without_a_connection_being_cut() {
 #[tokio::test]
 async fn a_handshake_that_is_never_finished_is_closed_in_time_while_others_are_served() {
     let authority = Authority::new();
-    let config = Config {
-        first_message_within: Duration::from_millis(600),
-        connections_per_address: 5,
-        ..Config::default()
-    };
+    let config =
+        Config { first_message_within: Duration::from_millis(600), connections_per_address: 5, ..Config::default() };
     let server = serve(config, authority.server(&["example.com"]));
     answer(server.handle.clone(), server.events);
     // One says nothing, one half a ClientHello, one speaks SIP where TLS is spoken, one sends a record that never ends.
-    let hello: &[&[u8]] = &[b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"OPTIONS sip:a SIP/2.0\r\n", b"\x16\x03\x01"];
+    let hello: &[&[u8]] =
+        &[b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"OPTIONS sip:a SIP/2.0\r\n", b"\x16\x03\x01"];
     let mut slow = Vec::new();
     for bytes in hello {
         let mut stream = TcpStream::connect(server.address).await.unwrap();

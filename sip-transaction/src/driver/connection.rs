@@ -201,10 +201,7 @@ impl Task {
 
     /// Waits for a handshake, unless the machine gives the connection up.
     #[cfg(any(feature = "tls", feature = "ws"))]
-    async fn handshake<T, E: std::fmt::Display>(
-        &mut self,
-        handshake: impl Future<Output = Result<T, E>>,
-    ) -> Option<T> {
+    async fn handshake<T, E: std::fmt::Display>(&mut self, handshake: impl Future<Output = Result<T, E>>) -> Option<T> {
         let done = tokio::select! {
             done = Box::pin(handshake) => done,
             _ = &mut self.given_up => return None,

@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Arrival, Sockets, now, sleep_until};
 use crate::endpoint::{CancelError, ClientId, Endpoint, Event, RespondError, SendError, ServerId, Snapshot};
-use crate::transport::{ConnectionId, Destination};
 #[cfg(feature = "tls")]
 use crate::transport::ListenerId;
+use crate::transport::{ConnectionId, Destination};
 
 /// How many commands may wait.
 const COMMANDS: usize = 256;

@@ -173,7 +173,12 @@ impl Connections {
     }
 
     /// A connection that leads to an address, whoever opened it; with a name, one on which that name was proven to us.
-    pub(crate) fn find(&self, transport: Transport, remote: SocketAddr, name: Option<&Arc<str>>) -> Option<ConnectionId> {
+    pub(crate) fn find(
+        &self,
+        transport: Transport,
+        remote: SocketAddr,
+        name: Option<&Arc<str>>,
+    ) -> Option<ConnectionId> {
         self.by_remote.get(&(transport, remote, name.cloned())).copied().map(ConnectionId)
     }
 
