@@ -10,6 +10,7 @@
 
 pub mod authenticator;
 pub mod b2bua;
+pub mod dispatcher;
 pub mod location;
 pub mod registrar;
 
