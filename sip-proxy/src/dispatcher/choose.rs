@@ -112,12 +112,16 @@ impl Dispatcher {
             }
             Algorithm::LeastCalls => {
                 let load = |node: &Node| (node.calls() as f64 + 1.0) / weight(node);
-                candidates().min_by(|a, b| load(a.2).total_cmp(&load(b.2)).then(a.2.total.cmp(&b.2.total))).map(|it| it.1)
+                candidates()
+                    .min_by(|a, b| load(a.2).total_cmp(&load(b.2)).then(a.2.total.cmp(&b.2.total)))
+                    .map(|it| it.1)
             }
             Algorithm::Latency => {
                 // Those that nothing is known of are tried; what waits at each counts, or all would go to the fastest.
                 let cost = |node: &Node| node.latency.unwrap_or(0.0) * (node.setup as f64 + 1.0) / weight(node);
-                candidates().min_by(|a, b| cost(a.2).total_cmp(&cost(b.2)).then(a.2.total.cmp(&b.2.total))).map(|it| it.1)
+                candidates()
+                    .min_by(|a, b| cost(a.2).total_cmp(&cost(b.2)).then(a.2.total.cmp(&b.2.total)))
+                    .map(|it| it.1)
             }
         }
     }

@@ -69,8 +69,8 @@ impl Dispatcher {
             } else {
                 None
             };
-            let score = (algorithm == Algorithm::Hash)
-                .then(|| self.rendezvous.score(point, node.tag, node.destination.weight));
+            let score =
+                (algorithm == Algorithm::Hash).then(|| self.rendezvous.score(point, node.tag, node.destination.weight));
             let candidate = Candidate {
                 name: node.name().clone(),
                 state: node.health.state(),

@@ -112,7 +112,10 @@ mod tests {
     fn bytes_above_127_are_unsigned() {
         let rendezvous = Rendezvous::new(KEY);
         let points = [&[0x7f_u8][..], &[0x80], &[0xff], "ü".as_bytes()].map(|bytes| rendezvous.point(bytes));
-        assert_eq!(points, [0x3d80_d6f4_e646_ec55, 0x11f4_9ee8_95ee_6ece, 0xcad1_2f7b_27dd_b802, 0xb248_a29c_489a_574f]);
+        assert_eq!(
+            points,
+            [0x3d80_d6f4_e646_ec55, 0x11f4_9ee8_95ee_6ece, 0xcad1_2f7b_27dd_b802, 0xb248_a29c_489a_574f]
+        );
     }
 
     #[test]

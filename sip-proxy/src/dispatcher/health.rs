@@ -76,7 +76,9 @@ pub(crate) enum Event {
     /// It did not.
     Failure,
     /// Somebody who knows says whether it lives.
-    Told { lives: bool },
+    Told {
+        lives: bool,
+    },
     Enable,
     Drain,
     Disable,

@@ -85,15 +85,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All algorithms.
-    pub const ALL: [Self; 7] = [
-        Self::Hash,
-        Self::RoundRobin,
-        Self::Weighted,
-        Self::Random,
-        Self::LeastCalls,
-        Self::Latency,
-        Self::Priority,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Hash, Self::RoundRobin, Self::Weighted, Self::Random, Self::LeastCalls, Self::Latency, Self::Priority];
 
     /// Its name in configurations.
     #[must_use]

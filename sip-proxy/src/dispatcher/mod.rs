@@ -275,12 +275,7 @@ impl Dispatcher {
     pub fn drain(&mut self, now: Instant, name: &str, within: Option<Duration>) -> bool {
         self.command(name, health::Event::Drain, Why::Drained, |node| {
             let calls = node.calls();
-            node.drain = Some(Drain {
-                since: now,
-                deadline: within.map(|within| now + within),
-                calls,
-                is_over: false,
-            });
+            node.drain = Some(Drain { since: now, deadline: within.map(|within| now + within), calls, is_over: false });
         })
     }
 
@@ -313,9 +308,7 @@ impl Dispatcher {
         let at = self.micros(now);
         let known = self.record.get(call).map(|entry| (entry.node, entry.phase));
         let from_cookie = cookie.and_then(|tag| self.by_tag.get(&tag)).copied();
-        for (node, reason) in
-            [(from_cookie, Reason::Cookie), (known.map(|(node, _)| node), Reason::Record)]
-        {
+        for (node, reason) in [(from_cookie, Reason::Cookie), (known.map(|(node, _)| node), Reason::Record)] {
             if let Some(node) = node.filter(|node| self.node(*node).is_some_and(|node| node.health.is_alive())) {
                 // A registration that is refreshed under one Call-ID begins again with each: it may move when nothing of it is
                 // under way.
@@ -328,9 +321,7 @@ impl Dispatcher {
         let is_orphan = from_cookie.is_some() || known.is_some();
         let choice = match asked {
             Asked::Invite | Asked::Alone => self.choose(set, key)?,
-            Asked::Belongs | Asked::Ends if is_orphan => {
-                Choice { reason: Reason::Moved, ..self.choose(set, key)? }
-            }
+            Asked::Belongs | Asked::Ends if is_orphan => Choice { reason: Reason::Moved, ..self.choose(set, key)? },
             Asked::Belongs | Asked::Ends => self.hashed(set, key)?,
         };
         if is_orphan {
@@ -364,7 +355,11 @@ impl Dispatcher {
         }
         let next = match phase {
             Phase::Setup if is_invite && status.is_success() => {
-                if self.config.follow_calls { Phase::Talking } else { Phase::Over }
+                if self.config.follow_calls {
+                    Phase::Talking
+                } else {
+                    Phase::Over
+                }
             }
             Phase::Setup if is_invite && status.is_final() => Phase::Over,
             Phase::Talking if is_bye && status.is_final() => Phase::Over,
@@ -402,9 +397,10 @@ impl Dispatcher {
     /// All calls that are not over, for a dispatcher that begins.
     #[must_use]
     pub fn live_calls(&self) -> Vec<Shared> {
-        let shared = self.record.live().filter_map(|(call, entry)| {
-            Some(Shared { call, tag: self.node(entry.node)?.tag, phase: entry.phase })
-        });
+        let shared = self
+            .record
+            .live()
+            .filter_map(|(call, entry)| Some(Shared { call, tag: self.node(entry.node)?.tag, phase: entry.phase }));
         shared.collect()
     }
 

@@ -28,9 +28,8 @@ impl Dispatcher {
     #[must_use]
     pub fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let (index, _) = self.nodes.iter().enumerate().find(|(_, node)| {
-            node.as_ref().is_some_and(|node| {
-                self.is_probed(node) && node.probe.outstanding.is_none() && node.probe.next <= now
-            })
+            node.as_ref()
+                .is_some_and(|node| self.is_probed(node) && node.probe.outstanding.is_none() && node.probe.next <= now)
         })?;
         let interval = self.interval();
         self.next_probe += 1;

@@ -162,13 +162,7 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn new(config: RecordConfig) -> Self {
-        Self {
-            config,
-            entries: HashMap::default(),
-            waiting: Default::default(),
-            changes: Vec::new(),
-            forgotten: 0,
-        }
+        Self { config, entries: HashMap::default(), waiting: Default::default(), changes: Vec::new(), forgotten: 0 }
     }
 
     pub(crate) fn get(&self, key: CallKey) -> Option<&Entry> {

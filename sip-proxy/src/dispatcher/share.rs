@@ -248,11 +248,8 @@ impl Share {
             let recently = peer.answered.is_some_and(|at| now < at + Duration::from_millis(20));
             if !recently {
                 peer.answered = Some(now);
-                let nonce = if is_same {
-                    peer.nonce
-                } else {
-                    *peer.candidate.get_or_insert_with(|| fresh(&mut self.random))
-                };
+                let nonce =
+                    if is_same { peer.nonce } else { *peer.candidate.get_or_insert_with(|| fresh(&mut self.random)) };
                 // This is no sign of life, and the sequence of who is there goes on.
                 peer.sequence += 1;
                 let head = Head { session: self.session, nonce, echo: datagram.nonce, sequence: peer.sequence };

@@ -87,9 +87,8 @@ impl Dispatcher {
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let nodes = self.nodes.iter().enumerate().filter_map(|(index, node)| {
             let node = node.as_ref()?;
-            let holds = |members: &&super::Members| {
-                node.is_listed && members.nodes.iter().any(|id| id.index as usize == index)
-            };
+            let holds =
+                |members: &&super::Members| node.is_listed && members.nodes.iter().any(|id| id.index as usize == index);
             let drain = node.drain.zip(node.progress()).map(|(drain, (left, calls))| DrainProgress {
                 calls,
                 left,

@@ -176,8 +176,7 @@ fn a_draining_node_keeps_its_calls_and_gets_no_new_ones() {
 fn a_drain_tells_its_progress_and_ends_with_the_last_call() {
     let mut now = epoch();
     let mut dispatcher = dispatcher(now, hashing(0..2));
-    let mine: Vec<String> =
-        (0..100).map(call_id).filter(|id| invite(&mut dispatcher, now, id) == "node-1").collect();
+    let mine: Vec<String> = (0..100).map(call_id).filter(|id| invite(&mut dispatcher, now, id) == "node-1").collect();
     mine.iter().for_each(|id| answer(&mut dispatcher, now, id, 200));
     dispatcher.drain(now, "node-1", None);
     let progress = |dispatcher: &Dispatcher, now| {
