@@ -18,6 +18,7 @@ pub mod message;
 mod scan;
 pub mod sdp;
 pub mod uri;
+pub mod view;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{

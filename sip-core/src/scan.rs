@@ -118,23 +118,24 @@ impl Fault {
 /// The result of reading a piece of a value.
 pub(crate) type Scan<T> = Result<T, Fault>;
 
-/// A place in the bytes of a value.
+/// A place in the bytes of a value that is borrowed.
 #[derive(Debug, Clone)]
-pub(crate) struct Cursor<'a> {
-    source: &'a Bytes,
+pub(crate) struct Raw<'a> {
+    source: &'a [u8],
     rest: &'a [u8],
     /// Where `rest` ends in `source`.
     end: usize,
 }
 
-impl<'a> Cursor<'a> {
-    pub(crate) fn new(source: &'a Bytes) -> Self {
+impl<'a> Raw<'a> {
+    #[inline]
+    pub(crate) fn new(source: &'a [u8]) -> Self {
         Self { source, rest: source, end: source.len() }
     }
 
     /// A cursor over a part of the same bytes; offsets stay those of the whole.
     #[inline]
-    pub(crate) fn sub(&self, start: usize, end: usize) -> Self {
+    pub(crate) fn part(&self, start: usize, end: usize) -> Self {
         let end = end.min(self.end);
         Self { source: self.source, rest: self.raw(start.min(end), end), end }
     }
@@ -169,21 +170,15 @@ impl<'a> Cursor<'a> {
         self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
-    /// The bytes from `start` to `end`, sharing memory; nothing when the range is not within the value.
-    #[inline]
-    pub(crate) fn slice(&self, start: usize, end: usize) -> Bytes {
-        if start < end && end <= self.source.len() { self.source.slice(start..end) } else { Bytes::new() }
-    }
-
-    /// The bytes from `start` to here.
-    #[inline]
-    pub(crate) fn since(&self, start: usize) -> Bytes {
-        self.slice(start, self.offset())
-    }
-
     #[inline]
     pub(crate) fn raw(&self, start: usize, end: usize) -> &'a [u8] {
         self.source.get(start..end).unwrap_or_default()
+    }
+
+    /// What was gone over since a place.
+    #[inline]
+    pub(crate) fn raw_since(&self, start: usize) -> &'a [u8] {
+        self.raw(start, self.offset())
     }
 
     #[inline]
@@ -231,16 +226,11 @@ impl<'a> Cursor<'a> {
 
     /// The bytes of a class that follow, at least one.
     #[inline]
-    pub(crate) fn some(&mut self, mask: u16) -> Scan<Bytes> {
-        let start = self.offset();
-        if self.take(mask).is_empty() {
-            return Err(self.wrong());
+    pub(crate) fn take_some(&mut self, mask: u16) -> Scan<&'a [u8]> {
+        match self.take(mask) {
+            [] => Err(self.wrong()),
+            taken => Ok(taken),
         }
-        Ok(self.since(start))
-    }
-
-    pub(crate) fn token(&mut self) -> Scan<Bytes> {
-        self.some(TOKEN)
     }
 
     /// A quoted string: what is between its quotes, as written.
@@ -265,6 +255,126 @@ impl<'a> Cursor<'a> {
         Err(self.wrong())
     }
 
+    /// Seconds; what is too large counts as the largest number.
+    pub(crate) fn seconds(&mut self) -> Scan<u32> {
+        let digits = self.rest().iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.rest().len());
+        if digits == 0 {
+            return Err(self.wrong());
+        }
+        let value = self
+            .raw(self.offset(), self.offset() + digits)
+            .iter()
+            .fold(0u32, |seconds, digit| seconds.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
+        self.advance(digits);
+        Ok(value)
+    }
+
+    /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
+    #[inline]
+    pub(crate) fn number(&mut self) -> Scan<u64> {
+        let mut value: u64 = 0;
+        let mut length = 0;
+        for &digit in self.rest {
+            if !digit.is_ascii_digit() {
+                break;
+            }
+            value = match value.checked_mul(10).and_then(|value| value.checked_add(u64::from(digit - b'0'))) {
+                Some(value) => value,
+                None => return Err(Fault { kind: ErrorKind::OutOfRange, offset: self.offset() }),
+            };
+            length += 1;
+        }
+        if length == 0 {
+            return Err(self.wrong());
+        }
+        self.advance(length);
+        Ok(value)
+    }
+
+    /// A decimal number that fits into `N`.
+    #[inline]
+    pub(crate) fn number_as<N: TryFrom<u64>>(&mut self) -> Scan<N> {
+        let offset = self.offset();
+        N::try_from(self.number()?).map_err(|_| Fault { kind: ErrorKind::OutOfRange, offset })
+    }
+
+    /// Only white space may be left.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> Scan<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.skip_space();
+        if self.is_empty() { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    /// What is here does not belong here.
+    #[cold]
+    pub(crate) fn wrong(&self) -> Fault {
+        let kind = if self.is_empty() { ErrorKind::Truncated } else { ErrorKind::Syntax };
+        Fault { kind, offset: self.offset() }
+    }
+}
+
+/// A place in the bytes of a value that is shared: what is taken keeps them.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a Bytes,
+    raw: Raw<'a>,
+}
+
+impl<'a> std::ops::Deref for Cursor<'a> {
+    type Target = Raw<'a>;
+
+    #[inline]
+    fn deref(&self) -> &Raw<'a> {
+        &self.raw
+    }
+}
+
+impl std::ops::DerefMut for Cursor<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.raw
+    }
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a Bytes) -> Self {
+        Self { bytes, raw: Raw::new(bytes) }
+    }
+
+    /// The whole that the value is in.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a Bytes {
+        self.bytes
+    }
+
+    /// The bytes from `start` to `end`, sharing memory; nothing when the range is not within the value.
+    #[inline]
+    pub(crate) fn slice(&self, start: usize, end: usize) -> Bytes {
+        if start < end && end <= self.bytes.len() { self.bytes.slice(start..end) } else { Bytes::new() }
+    }
+
+    /// The bytes from `start` to here.
+    #[inline]
+    pub(crate) fn since(&self, start: usize) -> Bytes {
+        self.slice(start, self.offset())
+    }
+
+    /// The bytes of a class that follow, at least one.
+    #[inline]
+    pub(crate) fn some(&mut self, mask: u16) -> Scan<Bytes> {
+        let start = self.offset();
+        self.take_some(mask)?;
+        Ok(self.since(start))
+    }
+
+    pub(crate) fn token(&mut self) -> Scan<Bytes> {
+        self.some(TOKEN)
+    }
+
     /// A Call-ID.
     pub(crate) fn word(&mut self) -> Scan<Bytes> {
         self.some(WORD)
@@ -286,53 +396,42 @@ impl<'a> Cursor<'a> {
         let text = self.take(TEXT);
         self.slice(start, start + text.trim_ascii_end().len())
     }
+}
 
-    /// Seconds; what is too large counts as the largest number.
-    pub(crate) fn seconds(&mut self) -> Scan<u32> {
-        let digits = self.rest().iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(self.rest().len());
-        if digits == 0 {
-            return Err(self.wrong());
-        }
-        let value = self
-            .raw(self.offset(), self.offset() + digits)
-            .iter()
-            .fold(0u32, |seconds, digit| seconds.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
-        self.advance(digits);
-        Ok(value)
-    }
+/// Where an owned value takes its bytes from: a slice of a message that is shared, or a copy.
+pub(crate) trait Keep {
+    fn keep(&self, part: &[u8]) -> Bytes;
+}
 
-    /// A decimal number that fits into 64 bits; a longer one is [`ErrorKind::OutOfRange`].
+impl Keep for &Bytes {
     #[inline]
-    pub(crate) fn number(&mut self) -> Scan<u64> {
-        let start = self.offset();
-        let mut value: u64 = 0;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value
-                .checked_mul(10)
-                .and_then(|value| value.checked_add(u64::from(digit - b'0')))
-                .ok_or(Fault { kind: ErrorKind::OutOfRange, offset: start })?;
-            self.advance(1);
-        }
-        if self.offset() == start { Err(self.wrong()) } else { Ok(value) }
+    fn keep(&self, part: &[u8]) -> Bytes {
+        if part.is_empty() { Bytes::new() } else { self.slice_ref(part) }
     }
+}
 
-    /// A decimal number that fits into `N`.
-    pub(crate) fn number_as<N: TryFrom<u64>>(&mut self) -> Scan<N> {
-        let offset = self.offset();
-        N::try_from(self.number()?).map_err(|_| Fault { kind: ErrorKind::OutOfRange, offset })
+/// Every part is copied.
+pub(crate) struct Copied;
+
+impl Keep for Copied {
+    fn keep(&self, part: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(part)
     }
+}
 
-    /// Only white space may be left.
-    #[inline]
-    pub(crate) fn finish(&mut self) -> Scan<()> {
-        self.skip_space();
-        if self.is_empty() { Ok(()) } else { Err(self.wrong()) }
-    }
-
-    /// What is here does not belong here.
-    pub(crate) fn wrong(&self) -> Fault {
-        let kind = if self.is_empty() { ErrorKind::Truncated } else { ErrorKind::Syntax };
-        Fault { kind, offset: self.offset() }
+/// Reads the whole of one borrowed value with `read`.
+#[inline(always)]
+pub(crate) fn view<'a, T>(
+    bytes: &'a [u8],
+    part: impl FnOnce() -> Part,
+    read: impl FnOnce(&mut Raw<'a>) -> Scan<T>,
+) -> Result<T, ParseError> {
+    let mut cursor = Raw::new(bytes);
+    cursor.skip_space();
+    let read = read(&mut cursor).and_then(|value| cursor.finish().map(|()| value));
+    match read {
+        Ok(value) => Ok(value),
+        Err(fault) => Err(fault.within(part())),
     }
 }
 

@@ -1,12 +1,15 @@
 //! CSeq (RFC 3261 §20.16).
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes};
 
-use crate::error::{ErrorKind, ParseError};
+use crate::error::ParseError;
 use crate::header::macros::text_forms;
 use crate::header::{HeaderName, TypedHeader};
 use crate::message::Method;
-use crate::scan::{self, Cursor, Fault, Scan};
+use crate::scan::{self, Cursor, Scan};
+use crate::view::{self, HeaderView};
 
 /// The order of requests within a dialog, and the method once more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,15 +28,8 @@ impl CSeq {
     }
 
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let sequence = cursor.number_as()?;
-        if !cursor.peek().is_some_and(|byte| scan::is(byte, scan::SPACE)) {
-            return Err(cursor.wrong());
-        }
-        cursor.skip_space();
-        let offset = cursor.offset();
-        let method = cursor.take(scan::TOKEN);
-        let method = Method::parse(method).map_err(|_| Fault { kind: ErrorKind::Syntax, offset })?;
-        Ok(Self { sequence, method })
+        let bytes = cursor.bytes();
+        Ok(view::CSeq::scan(cursor)?.keep(&bytes))
     }
 }
 
@@ -43,6 +39,10 @@ impl TypedHeader for CSeq {
 
     fn parse(value: &Bytes) -> Result<Self, ParseError> {
         scan::value(value, Self::NAME, Self::scan)
+    }
+
+    fn parse_at(message: &Bytes, range: Range<usize>) -> Result<Self, ParseError> {
+        Ok(view::CSeq::parse(message.get(range).unwrap_or_default())?.keep(&message))
     }
 
     fn encode(&self, out: &mut impl BufMut) {
@@ -57,6 +57,7 @@ text_forms!(CSeq);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn a_number_and_a_method_are_read() {

@@ -179,7 +179,6 @@ pub use min_se::MinSe;
 pub use name::HeaderName;
 pub(crate) use name::{Known, scan_name};
 pub use name_addr::NameAddr;
-pub(crate) use name_addr::scan_brackets;
 pub use organization::Organization;
 pub use p_access_network_info::PAccessNetworkInfo;
 pub use p_asserted_identity::PAssertedIdentity;
@@ -235,7 +234,7 @@ pub use unsupported::Unsupported;
 pub use user_agent::UserAgent;
 pub use user_to_user::UserToUser;
 pub use values::Values;
-pub(crate) use values::{has_parameter, trim, trim_end, value_length};
+pub(crate) use values::{has_parameter, trim, trim_end, trim_start, value_length};
 pub use via::Via;
 pub use warning::Warning;
 pub use www_authenticate::WwwAuthenticate;
@@ -281,8 +280,39 @@ pub trait TypedHeader: Sized {
     /// When the grammar does not allow the value; the offset is that in the value.
     fn parse(value: &Bytes) -> Result<Self, ParseError>;
 
+    /// Parses the value that stands at `range` of a message, as [`TypedHeader::parse`] does. Types that are read often
+    /// spare themselves the slice.
+    ///
+    /// # Errors
+    /// As [`TypedHeader::parse`].
+    fn parse_at(message: &Bytes, range: std::ops::Range<usize>) -> Result<Self, ParseError> {
+        Self::parse(&if range.is_empty() { Bytes::new() } else { message.slice(range) })
+    }
+
     /// Writes the value, without the name.
     fn encode(&self, out: &mut impl BufMut);
+}
+
+/// A header that can be written: every [`TypedHeader`], and values that are only put together to be written, such as
+/// [`NewVia`](crate::view::NewVia).
+pub trait WriteHeader {
+    /// The name of the header field.
+    const FIELD: HeaderName;
+
+    /// Whether one line may hold several values with commas between them (RFC 3261 §7.3.1).
+    const JOINED: bool;
+
+    /// Writes the value, without the name.
+    fn write_value(&self, out: &mut impl BufMut);
+}
+
+impl<H: TypedHeader> WriteHeader for H {
+    const FIELD: HeaderName = H::NAME;
+    const JOINED: bool = H::LIST;
+
+    fn write_value(&self, out: &mut impl BufMut) {
+        self.encode(out);
+    }
 }
 
 /// The bytes of a token (RFC 3261 §25.1).

@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use bytes::{BufMut, Bytes};
 
-use crate::error::{ErrorKind, ParseError, Part};
+use crate::error::{ParseError, Part};
 use crate::header::is_token;
-use crate::scan::{self, Cursor, Fault, Scan};
+use crate::scan::{self, Cursor, Scan};
 use crate::uri::{Params, Uri};
+use crate::view;
 
 /// A URI with an optional display name, and the parameters of the header that it stands in.
 ///
@@ -52,57 +53,18 @@ impl NameAddr {
         self
     }
 
-    /// `(name-addr / addr-spec) *(SEMI param)`: in the form without `<>` everything from the first `;` on belongs to
-    /// the header, and `?` or `,` may not stand in the URI (RFC 3261 §20).
-    #[inline(always)]
+    /// `(name-addr / addr-spec) *(SEMI param)`.
+    #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        cursor.skip_space();
-        let start = cursor.offset();
-        let rest = cursor.rest();
-        if rest.first() == Some(&b'"') {
-            return Self::scan_bracketed(cursor);
-        }
-        let stop =
-            rest.iter().position(|byte| matches!(byte, b'<' | b';' | b',' | b'?' | b' ' | b'\t' | b'\r' | b'\n'));
-        let length = stop.unwrap_or(rest.len());
-        // A display name may be followed by white space or the bracket; a URI alone ends with its first parameter.
-        let tail = rest.get(length..).unwrap_or_default();
-        if tail.iter().find(|&&byte| !scan::is(byte, scan::TOKEN | scan::SPACE)) == Some(&b'<') {
-            return Self::scan_bracketed(cursor);
-        }
-        if matches!(tail.first(), Some(b'?' | b',')) {
-            return Err(Fault { kind: ErrorKind::Syntax, offset: start + length });
-        }
-        let uri = Uri::scan(&mut cursor.sub(start, start + length))?;
-        cursor.advance(length);
-        Ok(Self { display: None, uri, params: Params::scan(cursor)? })
+        let bytes = cursor.bytes();
+        Ok(view::NameAddr::scan(cursor)?.keep(&bytes))
     }
 
     /// `name-addr *(SEMI param)`, where `<>` must be written.
     #[inline]
     pub(crate) fn scan_bracketed(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        cursor.skip_space();
-        let start = cursor.offset();
-        let display = if cursor.peek() == Some(b'"') {
-            let content = cursor.quoted()?;
-            let end = start + 1 + content.len();
-            Some(scan::unescape(content).map_or_else(|| cursor.slice(start + 1, end), Bytes::from))
-        } else {
-            // Tokens with white space between them; text that is not ASCII is let through.
-            let mut end = start;
-            while let Some(byte) = cursor.peek() {
-                if scan::is(byte, scan::TOKEN) || !byte.is_ascii() {
-                    end = cursor.offset() + 1;
-                } else if !scan::is(byte, scan::SPACE) {
-                    break;
-                }
-                cursor.advance(1);
-            }
-            (end > start).then(|| cursor.slice(start, end))
-        };
-        cursor.skip_space();
-        let uri = scan_brackets(cursor)?;
-        Ok(Self { display, uri, params: Params::scan(cursor)? })
+        let bytes = cursor.bytes();
+        Ok(view::NameAddr::scan_bracketed(cursor)?.keep(&bytes))
     }
 
     /// Whether the URI has the `lr` parameter.
@@ -126,22 +88,6 @@ impl NameAddr {
         out.put_u8(b'>');
         self.params.encode(out);
     }
-}
-
-/// Reads `<URI>`.
-#[inline]
-pub(crate) fn scan_brackets(cursor: &mut Cursor<'_>) -> Scan<Uri> {
-    if !cursor.eat(b'<') {
-        return Err(cursor.wrong());
-    }
-    let rest = cursor.rest();
-    let start = cursor.offset();
-    let Some(length) = memchr::memchr(b'>', rest) else {
-        return Err(Fault { kind: ErrorKind::Truncated, offset: cursor.end() });
-    };
-    let uri = Uri::scan(&mut cursor.sub(start, start + length))?;
-    cursor.advance(length + 1);
-    Ok(uri)
 }
 
 /// Whether a display name can stand without quotes: tokens with one space between them.

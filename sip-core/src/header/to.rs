@@ -1,5 +1,7 @@
 //! To (RFC 3261 §20.39).
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes};
 
 use crate::error::ParseError;
@@ -7,6 +9,7 @@ use crate::header::macros::text_forms;
 use crate::header::{HeaderName, NameAddr, TypedHeader};
 use crate::scan;
 use crate::uri::Uri;
+use crate::view::{self, HeaderView};
 
 /// Whom the request is for, with the tag of that side of the dialog once there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +51,11 @@ impl TypedHeader for To {
 
     fn parse(value: &Bytes) -> Result<Self, ParseError> {
         scan::value(value, Self::NAME, NameAddr::scan).map(|name_addr| Self { name_addr })
+    }
+
+    fn parse_at(message: &Bytes, range: Range<usize>) -> Result<Self, ParseError> {
+        let view::To(name_addr) = view::To::parse(message.get(range).unwrap_or_default())?;
+        Ok(Self { name_addr: name_addr.keep(&message) })
     }
 
     fn encode(&self, out: &mut impl BufMut) {

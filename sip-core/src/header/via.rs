@@ -1,6 +1,7 @@
 //! Via (RFC 3261 §20.42).
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use bytes::{BufMut, Bytes};
 
@@ -9,6 +10,7 @@ use crate::header::macros::text_forms;
 use crate::header::{HeaderName, TypedHeader};
 use crate::scan::{self, Cursor, Scan};
 use crate::uri::{Host, HostPort, Params};
+use crate::view::{self, HeaderView};
 
 /// One hop that the request took, where its response goes back to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,36 +43,8 @@ impl Via {
     }
 
     fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let start = cursor.offset();
-        let protocol = cursor.token()?;
-        let mut spaced = cursor.offset();
-        if !cursor.separator(b'/') {
-            return Err(cursor.wrong());
-        }
-        spaced = cursor.offset() - spaced - 1;
-        let number = cursor.token()?;
-        let end = cursor.offset();
-        let version = if cursor.raw(start, end) == VERSION {
-            Bytes::from_static(VERSION)
-        } else if spaced == 0 {
-            cursor.slice(start, end)
-        } else {
-            [&protocol, &b"/"[..], &number].concat().into()
-        };
-        if !cursor.separator(b'/') {
-            return Err(cursor.wrong());
-        }
-        let transport = match cursor.token()? {
-            udp if udp == b"UDP"[..] => Bytes::from_static(b"UDP"),
-            other => other,
-        };
-        if !cursor.peek().is_some_and(|byte| scan::is(byte, scan::SPACE)) {
-            return Err(cursor.wrong());
-        }
-        cursor.skip_space();
-        let sent_by = HostPort::scan_spaced(cursor)?;
-        let params = Params::scan(cursor)?;
-        Ok(Self { version, transport, sent_by, params })
+        let bytes = cursor.bytes();
+        Ok(view::Via::scan(cursor)?.keep(&bytes))
     }
 
     /// Notes the address that the request came from (RFC 3261 §18.2.1); IPv6 without brackets, as the grammar has it.
@@ -153,6 +127,10 @@ impl TypedHeader for Via {
 
     fn parse(value: &Bytes) -> Result<Self, ParseError> {
         scan::value(value, Self::NAME, Self::scan)
+    }
+
+    fn parse_at(message: &Bytes, range: Range<usize>) -> Result<Self, ParseError> {
+        Ok(view::Via::parse(message.get(range).unwrap_or_default())?.keep(&message))
     }
 
     fn encode(&self, out: &mut impl BufMut) {

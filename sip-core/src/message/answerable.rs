@@ -32,7 +32,7 @@ impl Answerable {
         let mut lines = 0;
         while at < bytes.len() && !bytes.get(at..)?.starts_with(b"\r\n") && lines < limits.headers {
             lines += 1;
-            let Ok((entry, next)) = line(bytes, at, limits) else {
+            let Ok((entry, length)) = line(bytes.get(at..)?, at, limits) else {
                 at = next_line(bytes, at).unwrap_or(bytes.len());
                 continue;
             };
@@ -44,7 +44,7 @@ impl Answerable {
             {
                 slot.get_or_insert(value);
             }
-            at = next;
+            at += length;
         }
         if vias.is_empty() {
             return None;

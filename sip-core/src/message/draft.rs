@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::Headers;
 use super::index::{Entries, Entry};
 use super::scratch::{Encode, Scratch};
-use crate::header::{HeaderName, Known, TypedHeader, trim, value_length};
+use crate::header::{HeaderName, Known, WriteHeader, trim, value_length};
 
 /// Marks a line's number as that of an added one.
 const ADDED: u32 = 1 << 31;
@@ -23,9 +23,9 @@ pub(super) struct Draft {
 /// A typed value.
 pub(super) struct Typed<'a, H>(pub(super) &'a H);
 
-impl<H: TypedHeader> Encode for Typed<'_, H> {
+impl<H: WriteHeader> Encode for Typed<'_, H> {
     fn encode(&self, out: &mut impl BufMut) {
-        self.0.encode(out);
+        self.0.write_value(out);
     }
 }
 
@@ -41,9 +41,9 @@ impl Encode for Raw<'_> {
 /// A typed value before the rest of its line.
 struct Joined<'a, H>(&'a H, &'a [u8]);
 
-impl<H: TypedHeader> Encode for Joined<'_, H> {
+impl<H: WriteHeader> Encode for Joined<'_, H> {
     fn encode(&self, out: &mut impl BufMut) {
-        self.0.encode(out);
+        self.0.write_value(out);
         out.put_slice(b", ");
         out.put_slice(self.1);
     }
@@ -103,14 +103,14 @@ impl Draft {
     }
 
     /// Puts a value in the place of the topmost one, or at the bottom.
-    pub(super) fn replace_first<H: TypedHeader>(&mut self, base: &Headers, header: &H) {
-        let Some(first) = self.position(base, &H::NAME, 0) else {
-            return self.push(&H::NAME, &Typed(header));
+    pub(super) fn replace_first<H: WriteHeader>(&mut self, base: &Headers, header: &H) {
+        let Some(first) = self.position(base, &H::FIELD, 0) else {
+            return self.push(&H::FIELD, &Typed(header));
         };
-        let rest = self.rest(base, first, H::LIST);
+        let rest = self.rest(base, first, H::JOINED);
         let line = match rest {
-            Some(rest) => self.line(&H::NAME, &Joined(header, &rest)),
-            None => self.line(&H::NAME, &Typed(header)),
+            Some(rest) => self.line(&H::FIELD, &Joined(header, &rest)),
+            None => self.line(&H::FIELD, &Typed(header)),
         };
         if let Some(slot) = self.order.get_mut(first) {
             *slot = line;

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::draft::{Draft, Raw, Typed, is_content_length};
 use super::{Headers, Request, Response};
-use crate::header::{HeaderName, TypedHeader};
+use crate::header::{HeaderName, WriteHeader};
 use crate::uri::Uri;
 
 /// A message and the changes to it. Whatever is not changed is written byte for byte as it came, unknown headers
@@ -93,16 +93,16 @@ impl<M: Editable> Edit<M> {
     }
 
     /// Adds a line above the first one of its name, or above all headers.
-    pub fn push_front<H: TypedHeader>(&mut self, header: &H) {
-        if !is_content_length(&H::NAME) {
-            self.draft.push_front(self.message.base(), &H::NAME, &Typed(header));
+    pub fn push_front<H: WriteHeader>(&mut self, header: &H) {
+        if !is_content_length(&H::FIELD) {
+            self.draft.push_front(self.message.base(), &H::FIELD, &Typed(header));
         }
     }
 
     /// Adds a line below the last one of its name, or below all headers.
-    pub fn push_back<H: TypedHeader>(&mut self, header: &H) {
-        if !is_content_length(&H::NAME) {
-            self.draft.push_back(self.message.base(), &H::NAME, &Typed(header));
+    pub fn push_back<H: WriteHeader>(&mut self, header: &H) {
+        if !is_content_length(&H::FIELD) {
+            self.draft.push_back(self.message.base(), &H::FIELD, &Typed(header));
         }
     }
 
@@ -114,9 +114,9 @@ impl<M: Editable> Edit<M> {
     }
 
     /// Puts one line in the place of all of its name, or below all headers when there is none.
-    pub fn replace<H: TypedHeader>(&mut self, header: &H) {
-        if !is_content_length(&H::NAME) {
-            self.draft.replace(self.message.base(), &H::NAME, &Typed(header));
+    pub fn replace<H: WriteHeader>(&mut self, header: &H) {
+        if !is_content_length(&H::FIELD) {
+            self.draft.replace(self.message.base(), &H::FIELD, &Typed(header));
         }
     }
 
@@ -129,8 +129,8 @@ impl<M: Editable> Edit<M> {
 
     /// Puts a value in the place of the topmost one, joined by commas to others or not; below all headers when
     /// there is none.
-    pub fn replace_first<H: TypedHeader>(&mut self, header: &H) {
-        if !is_content_length(&H::NAME) {
+    pub fn replace_first<H: WriteHeader>(&mut self, header: &H) {
+        if !is_content_length(&H::FIELD) {
             self.draft.replace_first(self.message.base(), header);
         }
     }

@@ -5,7 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::Limits;
 use super::index::{Entries, Entry};
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{HeaderName, TypedHeader, Values, trim, trim_end};
+use crate::header::{HeaderName, TypedHeader, Values, trim, trim_end, trim_start, value_length};
+use crate::view::{self, HeaderView};
 
 /// The headers of a message, in the order of their lines. Names match whatever their case and form
 /// (RFC 3261 §7.3.1, §7.3.3).
@@ -97,11 +98,29 @@ impl Headers {
     pub fn typed<H: TypedHeader>(&self) -> Result<Option<H>, ParseError> {
         // As the first of all(), without its iterators.
         for entry in self.entries.iter().filter(|entry| entry.is(&self.bytes, &H::NAME)) {
-            if let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() {
-                let origin = if entry.folded { 0 } else { entry.value().start };
-                let place = |error: ParseError| ParseError { offset: error.offset + origin + offset, ..error };
+            if entry.folded {
+                let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() else { continue };
+                let place = |error: ParseError| ParseError { offset: error.offset + offset, ..error };
                 return H::parse(&value).map(Some).map_err(place);
             }
+            let mut range = entry.value();
+            if H::EMPTY && range.is_empty() {
+                continue;
+            }
+            if H::LIST {
+                let line = self.bytes.get(range.clone()).unwrap_or_default();
+                let length = value_length(line);
+                if length < line.len() {
+                    let first = line.get(..length).unwrap_or_default();
+                    range.start += length - trim_start(first).len();
+                    range.end = range.start + trim(first).len();
+                }
+            }
+            let origin = range.start;
+            return match H::parse_at(&self.bytes, range) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(ParseError { offset: error.offset + origin, ..error }),
+            };
         }
         Ok(None)
     }
@@ -112,6 +131,24 @@ impl Headers {
     /// As [`Headers::typed`], and [`ErrorKind::Missing`] without one.
     pub fn require<H: TypedHeader>(&self) -> Result<H, ParseError> {
         self.typed()?.ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(H::NAME), self.start as usize))
+    }
+
+    /// The first value of a borrowed type of [`crate::view`], if there is one: nothing is copied, shared or counted.
+    ///
+    /// # Errors
+    /// As [`Headers::typed`].
+    #[inline]
+    pub fn view<'a, V: HeaderView<'a>>(&'a self) -> Result<Option<V>, ParseError> {
+        view::first(&self.bytes, &self.entries)
+    }
+
+    /// As [`Headers::view`], of a value that must be there.
+    ///
+    /// # Errors
+    /// As [`Headers::require`].
+    #[inline]
+    pub fn require_view<'a, V: HeaderView<'a>>(&'a self) -> Result<V, ParseError> {
+        self.view()?.ok_or_else(|| ParseError::new(ErrorKind::Missing, Part::Header(V::NAME), self.start as usize))
     }
 
     /// Every value of this type: those of repeated lines and those joined by commas alike (RFC 3261 §7.3.1).
@@ -186,7 +223,7 @@ impl Headers {
 }
 
 /// Replaces each fold, with the white space on both of its sides, by one space (RFC 3261 §7.3.1).
-fn unfold(value: &[u8]) -> Bytes {
+pub(crate) fn unfold(value: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(value.len());
     for (number, line) in value.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);

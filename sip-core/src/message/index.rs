@@ -82,6 +82,7 @@ impl Entry {
 }
 
 /// Indexes the header section that begins at `start`; `bytes` is at most `u32::MAX` long.
+#[inline]
 pub(crate) fn section(
     bytes: &[u8],
     start: usize,
@@ -89,18 +90,17 @@ pub(crate) fn section(
     entries: &mut Entries,
 ) -> Result<Section, ParseError> {
     let mut content_length = None;
-    let mut at = start;
+    let mut rest = bytes.get(start..).unwrap_or_default();
     let mut left = limits.headers;
     loop {
-        match bytes.get(at) {
-            Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => return Ok(Section { content_length, end: at + 2 }),
-            Some(b'\r') if at + 1 < bytes.len() => {
-                return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, at));
-            }
-            Some(b'\r') | None => return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len())),
-            Some(_) => {}
+        let at = bytes.len() - rest.len();
+        match *rest {
+            [b'\r', b'\n', ..] => return Ok(Section { content_length, end: at + 2 }),
+            [b'\r'] | [] => return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len())),
+            [b'\r', _, ..] => return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, at)),
+            _ => {}
         }
-        let (entry, next) = line(bytes, at, limits)?;
+        let (entry, length) = line(rest, at, limits)?;
         if left == 0 {
             return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, at));
         }
@@ -114,16 +114,73 @@ pub(crate) fn section(
             content_length = Some(number(value).map_err(error)?);
         }
         entries.push(entry);
-        at = next;
+        rest = rest.get(length..).unwrap_or_default();
     }
 }
 
-/// Scans the header line at `start`, folds included, and says where the next one begins.
+/// Scans the header line that `rest`, which is at `start` of the message, begins with, folds included; says how long
+/// it is.
 #[inline(always)]
-pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry, usize), ParseError> {
-    let syntax = |offset| ParseError::new(ErrorKind::Syntax, Part::HeaderLine, offset);
-    let rest = bytes.get(start..).unwrap_or_default();
-    let (known, name_length, colon) = scan_name(rest).map_err(|offset| syntax(start + offset))?;
+pub(crate) fn line(rest: &[u8], start: usize, limits: &Limits) -> Result<(Entry, usize), ParseError> {
+    let (known, name_length, colon) =
+        scan_name(rest).map_err(|offset| ParseError::new(ErrorKind::Syntax, Part::HeaderLine, start + offset))?;
+    let after = rest.get(colon + 1..).unwrap_or_default();
+    // As nearly every line is: one space, then the value, then CRLF and another line.
+    if let [b' ', value @ ..] = after {
+        let length = ordinary(value);
+        if let Some([last, b'\r', b'\n', next]) = value.get(length.wrapping_sub(1)..length.wrapping_add(3))
+            && *last > b' '
+            && value.first() > Some(&b' ')
+            && !matches!(next, b' ' | b'\t')
+        {
+            let value_start = colon + 2;
+            let value_end = value_start + length;
+            if value_end <= limits.line && name_length <= usize::from(u16::MAX) {
+                let entry = Entry {
+                    start: start as u32,
+                    value_start: (start + value_start) as u32,
+                    value_end: (start + value_end) as u32,
+                    name_length: name_length as u16,
+                    known,
+                    folded: false,
+                };
+                return Ok((entry, value_end + 2));
+            }
+        }
+    }
+    any_line(rest, start, limits, known, name_length, colon)
+}
+
+/// How many bytes come before the first control character.
+#[inline(always)]
+fn ordinary(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut length = 0;
+    for word in words {
+        // What is under 0x20 has none of the upper three bits. The lowest byte that is marked is right.
+        let upper = u64::from_le_bytes(*word) & 0xE0E0_E0E0_E0E0_E0E0;
+        let found = upper.wrapping_sub(ONES) & !upper & HIGH;
+        if found != 0 {
+            return length + found.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    length + rest.iter().position(|byte| *byte < b' ').unwrap_or(rest.len())
+}
+
+/// A line in any of its forms.
+#[inline(never)]
+fn any_line(
+    rest: &[u8],
+    start: usize,
+    limits: &Limits,
+    known: Option<Known>,
+    name_length: usize,
+    colon: usize,
+) -> Result<(Entry, usize), ParseError> {
+    let end_of_bytes = start + rest.len();
     if name_length > usize::from(u16::MAX) {
         return Err(ParseError::new(ErrorKind::TooLarge, Part::HeaderLine, start));
     }
@@ -137,7 +194,7 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
     let (mut value_end, next) = loop {
         let Some(found) = memchr2(b'\r', b'\n', rest.get(scanned..).unwrap_or_default()) else {
             let kind = if rest.len() > maximum { ErrorKind::TooLarge } else { ErrorKind::Truncated };
-            return Err(ParseError::new(kind, Part::HeaderLine, bytes.len()));
+            return Err(ParseError::new(kind, Part::HeaderLine, end_of_bytes));
         };
         let end = scanned + found;
         if end > maximum {
@@ -147,10 +204,10 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
             Some((b'\r', b'\n')) => {}
             // The message ends in the middle of the line's end.
             None if rest.get(end) == Some(&b'\r') => {
-                return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, bytes.len()));
+                return Err(ParseError::new(ErrorKind::Truncated, Part::HeaderLine, end_of_bytes));
             }
             // A lone CR or LF is where implementations differ about what is a line: refused.
-            _ => return Err(syntax(start + end)),
+            _ => return Err(ParseError::new(ErrorKind::Syntax, Part::HeaderLine, start + end)),
         }
         if !matches!(rest.get(end + 2), Some(b' ' | b'\t')) {
             break (end, end + 2);
@@ -179,7 +236,7 @@ pub(crate) fn line(bytes: &[u8], start: usize, limits: &Limits) -> Result<(Entry
         known,
         folded,
     };
-    Ok((entry, start + next))
+    Ok((entry, next))
 }
 
 /// Digits only, at most `u32::MAX`.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::is_token;
+use crate::scan::Keep;
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -85,6 +86,12 @@ impl Method {
             return Err(ParseError::new(ErrorKind::Syntax, Part::StartLine, 0));
         }
         Ok(Self::Other(Bytes::copy_from_slice(name)))
+    }
+
+    /// The method that a token names; an unknown one takes its bytes from `source`.
+    #[inline]
+    pub(crate) fn of_token(name: &[u8], source: &impl Keep) -> Self {
+        Self::known(name).unwrap_or_else(|| Self::Other(source.keep(name)))
     }
 
     /// The method at a range that is known to hold a token; unknown ones share the storage.

@@ -32,8 +32,10 @@ pub use status::StatusCode;
 use crate::body::FragmentStart;
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::header::HeaderName;
-use index::Entries;
-use start_line::{Line, StartLine};
+pub(crate) use headers::unfold;
+pub(crate) use index::{Entries, Entry};
+pub(crate) use start_line::Line;
+use start_line::StartLine;
 
 /// A request or a response (RFC 3261 §7).
 #[derive(Debug, Clone)]
@@ -68,41 +70,35 @@ impl Message {
 
     /// Parses bytes that begin with a message.
     pub(crate) fn parse_as(mut bytes: Bytes, limits: &Limits, extent: Extent) -> Result<Self, ParseError> {
-        if bytes.len() > limits.message || u32::try_from(bytes.len()).is_err() {
-            return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, 0));
+        let blank = bytes.len() - without_blank_lines(&bytes, limits)?.len();
+        if blank > 0 {
+            bytes = bytes.slice(blank..);
         }
-        if bytes.first() == Some(&b'\r') {
-            while bytes.starts_with(b"\r\n") {
-                bytes = bytes.slice(2..);
-            }
-        }
-        let start = StartLine::parse(&bytes, limits)?;
-        let mut entries = Entries::new();
-        let section = index::section(&bytes, start.end, limits, &mut entries)?;
-        let length = match (section.content_length, extent) {
-            (Some(length), _) => length as usize,
-            (None, Extent::Datagram) => bytes.len() - section.end,
-            (None, Extent::Stream) => return Err(no_content_length(section.end)),
-        };
-        if length > limits.body {
-            return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, section.end));
-        }
-        let end = section.end + length;
-        if end > bytes.len() {
-            return Err(ParseError::new(ErrorKind::Truncated, Part::Body, bytes.len()));
-        }
-        let body = if length == 0 { Bytes::new() } else { bytes.slice(section.end..end) };
-        Ok(match start.line {
+        let mut headers = Headers { bytes, start: 0, body: 0, entries: Entries::new() };
+        let (line, length) =
+            index(&headers.bytes, limits, extent, &mut headers.start, &mut headers.body, &mut headers.entries)?;
+        let end = headers.end();
+        let body = if length == 0 { Bytes::new() } else { headers.bytes.slice(end..end + length) };
+        Ok(match line {
             Line::Request { method, uri } => {
-                let method = Method::from_range(&bytes, method);
-                let headers = Headers { bytes, start: start.end as u32, body: section.end as u32, entries };
+                let method = Method::from_range(&headers.bytes, method);
                 Self::Request(Request { method, uri, headers, body })
             }
-            Line::Status { status, reason } => {
-                let headers = Headers { bytes, start: start.end as u32, body: section.end as u32, entries };
-                Self::Response(Response { status, reason, headers, body })
-            }
+            Line::Status { status, reason } => Self::Response(Response { status, reason, headers, body }),
         })
+    }
+
+    /// A message whose index is known.
+    pub(crate) fn from_index(bytes: Bytes, start: u32, body: u32, entries: &[Entry], line: Line) -> Self {
+        let content = bytes.slice((body as usize).min(bytes.len())..);
+        let headers = Headers { bytes, start, body, entries: Entries::from_slice(entries) };
+        match line {
+            Line::Request { method, uri } => {
+                let method = Method::from_range(&headers.bytes, method);
+                Self::Request(Request { method, uri, headers, body: content })
+            }
+            Line::Status { status, reason } => Self::Response(Response { status, reason, headers, body: content }),
+        }
     }
 
     /// How many bytes the message is.
@@ -150,6 +146,47 @@ impl From<Response> for Message {
     fn from(response: Response) -> Self {
         Self::Response(response)
     }
+}
+
+/// The bytes of a message, which are not too many, without the CRLFs before its first line (RFC 3261 §7.5).
+#[inline]
+pub(crate) fn without_blank_lines<'a>(mut bytes: &'a [u8], limits: &Limits) -> Result<&'a [u8], ParseError> {
+    if bytes.len() > limits.message || u32::try_from(bytes.len()).is_err() {
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::Message, 0));
+    }
+    while let [b'\r', b'\n', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    Ok(bytes)
+}
+
+/// Reads the first line and indexes the header section of bytes that are at most `u32::MAX` long. Says what the
+/// first line holds, where the header section begins, where it ends, and how long the body is.
+#[inline]
+pub(crate) fn index(
+    bytes: &[u8],
+    limits: &Limits,
+    extent: Extent,
+    start: &mut u32,
+    body: &mut u32,
+    entries: &mut Entries,
+) -> Result<(Line, usize), ParseError> {
+    let first = StartLine::parse(bytes, limits)?;
+    let section = index::section(bytes, first.end, limits, entries)?;
+    let length = match (section.content_length, extent) {
+        (Some(length), _) => length as usize,
+        (None, Extent::Datagram) => bytes.len() - section.end,
+        (None, Extent::Stream) => return Err(no_content_length(section.end)),
+    };
+    if length > limits.body {
+        return Err(ParseError::new(ErrorKind::TooLarge, Part::Body, section.end));
+    }
+    if section.end + length > bytes.len() {
+        return Err(ParseError::new(ErrorKind::Truncated, Part::Body, bytes.len()));
+    }
+    *start = first.end as u32;
+    *body = section.end as u32;
+    Ok((first.line, length))
 }
 
 /// How long the body of a message on a stream is, given its whole head, and what is wrong with a message whose

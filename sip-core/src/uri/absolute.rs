@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::scan::{self, Cursor, Scan};
+use crate::scan;
 
 /// A URI that is only a scheme and what follows its colon.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,21 +16,6 @@ pub struct AbsoluteUri {
 }
 
 impl AbsoluteUri {
-    pub(crate) fn scan(cursor: &mut Cursor<'_>, start: usize, scheme: usize) -> Scan<Self> {
-        let name = cursor.raw(start, start + scheme);
-        let valid = name.first().is_some_and(u8::is_ascii_alphabetic)
-            && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-        if !valid {
-            return Err(cursor.wrong());
-        }
-        cursor.advance(scheme + 1);
-        let opaque = cursor.some(scan::URI)?;
-        if !cursor.is_empty() {
-            return Err(cursor.wrong());
-        }
-        Ok(Self { scheme: cursor.slice(start, start + scheme), opaque })
-    }
-
     /// Writes it.
     pub fn encode(&self, out: &mut impl BufMut) {
         scan::put(&self.scheme, scan::TOKEN, out);

@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use bytes::{BufMut, Bytes};
 
-use crate::error::{ErrorKind, ParseError, Part};
-use crate::scan::{self, Cursor, Fault, Scan};
+use crate::error::{ParseError, Part};
+use crate::scan::{self, Cursor, Scan};
+use crate::view;
 
 /// A host: a name or an address. IPv6 addresses are written in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,44 +35,13 @@ impl Host {
 
     #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let start = cursor.offset();
-        if cursor.eat(b'[') {
-            return Self::scan_v6(cursor);
-        }
-        let first = cursor.peek();
-        while !cursor.take(scan::LABEL).is_empty() && cursor.eat(b'.') {}
-        let fault = |offset| Fault { kind: ErrorKind::Syntax, offset };
-        match first {
-            // An empty label before another.
-            _ if cursor.peek() == Some(b'.') => return Err(fault(cursor.offset())),
-            _ if cursor.offset() == start => return Err(cursor.wrong()),
-            Some(b'-') => return Err(fault(start)),
-            Some(b'0'..=b'9') => {
-                let name = cursor.raw(start, cursor.offset());
-                if name.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.') {
-                    return v4(name).map(Self::V4).ok_or_else(|| fault(start));
-                }
-            }
-            _ => {}
-        }
-        Ok(Self::Name(cursor.since(start)))
-    }
-
-    /// Reads what follows `[`.
-    fn scan_v6(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let rest = cursor.rest();
-        let length = rest.iter().position(|&byte| byte == b']').ok_or_else(|| cursor.wrong())?;
-        let address = v6(rest.get(..length).unwrap_or_default()).ok_or_else(|| cursor.wrong())?;
-        cursor.advance(length + 1);
-        Ok(Self::V6(address))
+        let bytes = cursor.bytes();
+        Ok(view::Host::scan(cursor)?.keep(&bytes))
     }
 
     /// Reads a host or an IPv6 address without brackets, as `received` and `maddr` have it.
     pub(crate) fn parse_parameter(value: &[u8]) -> Option<Self> {
-        match v6(value) {
-            Some(address) => Some(Self::V6(address)),
-            None => Self::parse(&Bytes::copy_from_slice(value)).ok(),
-        }
+        view::Host::parse_parameter(value).map(|host| host.to_owned())
     }
 
     /// The address, unless it is a name.
@@ -121,27 +91,6 @@ impl Host {
             }
         }
     }
-}
-
-/// An IPv6 address. `:::`, which the grammar of RFC 3261 produced by mistake, is read as `::` (RFC 5118 §4.10).
-fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    text.parse().ok().or_else(|| text.contains(":::").then(|| text.replacen(":::", "::", 1).parse().ok()).flatten())
-}
-
-/// Four decimal octets; leading zeros are refused, because some read them as octal.
-fn v4(name: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0u8; 4];
-    let mut parts = name.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        let part = parts.next()?;
-        if part.is_empty() || part.len() > 3 || (part.len() > 1 && part.first() == Some(&b'0')) {
-            return None;
-        }
-        let value = part.iter().fold(0u16, |value, digit| value * 10 + u16::from(digit - b'0'));
-        *octet = u8::try_from(value).ok()?;
-    }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 impl fmt::Display for Host {
@@ -196,16 +145,8 @@ impl HostPort {
 
     /// Reads `host [":" port]`.
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let host = Host::scan(cursor)?;
-        let port = if cursor.eat(b':') { Some(cursor.number_as()?) } else { None };
-        Ok(Self { host, port })
-    }
-
-    /// Reads a sent-by, where white space may surround the colon (RFC 3261 §25.1 COLON).
-    pub(crate) fn scan_spaced(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let host = Host::scan(cursor)?;
-        let port = if cursor.separator(b':') { Some(cursor.number_as()?) } else { None };
-        Ok(Self { host, port })
+        let bytes = cursor.bytes();
+        Ok(view::HostPort::scan(cursor)?.keep(&bytes))
     }
 
     /// The address and port, unless the host is a name; `default` stands in for a port that is not written.
@@ -247,6 +188,7 @@ impl From<SocketAddr> for HostPort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn hosts_read_as_what_they_are_and_write_as_they_read() {

@@ -25,11 +25,13 @@ use bytes::{BufMut, Bytes};
 pub use self::absolute::AbsoluteUri;
 pub use self::escape::decode;
 pub use self::host::{Host, HostPort};
+pub(crate) use self::params::unquote;
 pub use self::params::{Params, ParamsIter};
 pub use self::sip::{SipUri, UriHeaders};
 pub use self::tel::TelUri;
 use crate::error::{ParseError, Part};
 use crate::scan::{self, Cursor, Scan};
+use crate::view;
 
 /// A URI of any scheme.
 ///
@@ -56,28 +58,7 @@ impl Uri {
     /// Reads a URI that reaches to the end of the cursor.
     #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        // The scheme of nearly every URI, without looking for its end.
-        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', mark, rest @ ..] = cursor.rest() {
-            match (mark, rest.first()) {
-                (b':', _) => {
-                    cursor.advance(4);
-                    return SipUri::scan(cursor, false).map(Self::Sip);
-                }
-                (b's' | b'S', Some(b':')) => {
-                    cursor.advance(5);
-                    return SipUri::scan(cursor, true).map(Self::Sip);
-                }
-                _ => {}
-            }
-        }
-        let start = cursor.offset();
-        let rest = cursor.rest();
-        let length = rest.iter().position(|&byte| byte == b':').unwrap_or(0);
-        if rest.get(..length).unwrap_or_default().eq_ignore_ascii_case(b"tel") {
-            cursor.advance(4);
-            return TelUri::scan(cursor).map(Self::Tel);
-        }
-        AbsoluteUri::scan(cursor, start, length).map(Self::Other)
+        view::scan_owned(cursor)
     }
 
     /// Writes it.

@@ -6,10 +6,11 @@ use std::hash::{Hash, Hasher};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{is_token, scan_brackets};
-use crate::scan::{self, Cursor, Fault, Scan};
+use crate::error::{ParseError, Part};
+use crate::header::is_token;
+use crate::scan::{self, Cursor, Fault, Raw, Scan};
 use crate::uri::escape;
+use crate::view::{self, scan_brackets};
 
 /// An ordered list of parameters, kept as written and searched when asked.
 ///
@@ -39,43 +40,14 @@ impl Params {
     /// Reads the parameters of a header, white space allowed.
     #[inline]
     pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        if cursor.is_empty() {
-            return Ok(Self::new());
-        }
-        Self::scan_some(cursor)
+        let bytes = cursor.bytes();
+        Ok(view::Params::scan(cursor)?.keep(&bytes))
     }
 
-    fn scan_some(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        cursor.skip_space();
-        let start = cursor.offset();
-        let mut end = start;
-        // How long the list is without white space and quotes, within which alone a line break can be.
-        let mut plain = 0;
-        while cursor.eat(b';') {
-            cursor.skip_space();
-            let name = cursor.take(scan::TOKEN);
-            if name.is_empty() {
-                return Err(cursor.wrong());
-            }
-            plain += 1 + name.len();
-            end = cursor.offset();
-            if cursor.separator(b'=') {
-                match cursor.peek() {
-                    Some(b'"') => drop(cursor.quoted()?),
-                    // A URI, as Identity has it (RFC 8224 §4).
-                    Some(b'<') => drop(scan_brackets(cursor)?),
-                    _ => plain += 1 + cursor.take(scan::VALUE).len(),
-                }
-                end = cursor.offset();
-            }
-            cursor.skip_space();
-        }
-        let raw = cursor.slice(start, end);
-        if plain == raw.len() || memchr::memchr2(b'\r', b'\n', &raw).is_none() {
-            return Ok(Self { raw });
-        }
-        // A value that nobody has unfolded.
-        Ok(Self { raw: raw.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect() })
+    /// A list that is known to be well formed.
+    #[inline]
+    pub(crate) fn from_raw(raw: Bytes) -> Self {
+        Self { raw }
     }
 
     /// Reads a list that is not preceded by anything, and so lacks its first `;`.
@@ -86,25 +58,6 @@ impl Params {
         list.put_slice(value.trim_ascii_start());
         scan::whole(&list.freeze(), Self::scan)
             .map_err(|fault| Fault { offset: (fault.offset + space).saturating_sub(1), ..fault })
-    }
-
-    /// Reads the parameters of a URI, without white space.
-    pub(crate) fn scan_uri(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let start = cursor.offset();
-        while cursor.eat(b';') {
-            let name = cursor.offset();
-            if cursor.take(scan::URI_PARAM).is_empty() {
-                return Err(cursor.wrong());
-            }
-            if cursor.eat(b'=') {
-                // A value may hold further equals signs; nobody writes them, but they harm nobody.
-                while !cursor.take(scan::URI_PARAM).is_empty() || cursor.eat(b'=') {}
-            }
-            if !escape::is_well_formed(cursor.raw(name, cursor.offset())) {
-                return Err(Fault { kind: ErrorKind::Syntax, offset: name });
-            }
-        }
-        Ok(Self { raw: cursor.since(start) })
     }
 
     /// Whether there are none.
@@ -146,8 +99,7 @@ impl Params {
     /// The value of the first parameter of this name as a number; too large a one counts as the largest.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u32> {
-        let value = Bytes::copy_from_slice(self.value(name)?);
-        let mut cursor = Cursor::new(&value);
+        let mut cursor = Raw::new(self.value(name)?);
         let number = cursor.seconds().ok()?;
         cursor.is_empty().then_some(number)
     }
@@ -256,8 +208,7 @@ fn is_delimited(value: &[u8]) -> bool {
     if !matches!(value.first(), Some(b'"' | b'<')) || memchr::memchr2(b'\r', b'\n', value).is_some() {
         return false;
     }
-    let bytes = Bytes::copy_from_slice(value);
-    let mut cursor = Cursor::new(&bytes);
+    let mut cursor = Raw::new(value);
     let read = if value.starts_with(b"<") { scan_brackets(&mut cursor).is_ok() } else { cursor.quoted().is_ok() };
     read && cursor.is_empty()
 }
@@ -290,6 +241,12 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 #[derive(Debug, Clone)]
 pub struct ParamsIter<'a> {
     rest: &'a [u8],
+}
+
+impl<'a> ParamsIter<'a> {
+    pub(crate) fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
 }
 
 impl<'a> Iterator for ParamsIter<'a> {

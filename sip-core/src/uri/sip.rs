@@ -7,7 +7,7 @@ use std::str::FromStr;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::scan::{self, Cursor, Fault, Scan};
+use crate::scan;
 use crate::uri::{Host, HostPort, Params, Uri, escape};
 
 /// A SIP or SIPS URI.
@@ -65,49 +65,6 @@ impl SipUri {
     pub fn with_param(mut self, name: &str, value: Option<&[u8]>) -> Self {
         self.set_param(name, value);
         self
-    }
-
-    /// Reads what stands after the scheme, to the end of the cursor.
-    #[inline(always)]
-    pub(crate) fn scan(cursor: &mut Cursor<'_>, secure: bool) -> Scan<Self> {
-        let rest = cursor.rest();
-        let mut user = None;
-        let mut password = None;
-        if let Some(length) = memchr::memchr(b'@', rest) {
-            let start = cursor.offset();
-            let written = rest.get(..length).unwrap_or_default();
-            let mut split = None;
-            let mut escapes = false;
-            for (at, &byte) in written.iter().enumerate() {
-                if !scan::is(byte, scan::USER) {
-                    return Err(Fault { kind: ErrorKind::Syntax, offset: start + at });
-                }
-                if byte == b':' && split.is_none() {
-                    split = Some(at);
-                }
-                escapes |= byte == b'%';
-            }
-            let name = split.unwrap_or(length);
-            if name == 0 {
-                return Err(cursor.wrong());
-            }
-            if escapes && !escape::is_well_formed(written) {
-                return Err(Fault { kind: ErrorKind::Syntax, offset: start });
-            }
-            user = Some(cursor.slice(start, start + name));
-            password = split.map(|at| cursor.slice(start + at + 1, start + length));
-            cursor.advance(length + 1);
-        }
-        let HostPort { host, port } = HostPort::scan(cursor)?;
-        let (mut params, mut headers) = (Params::new(), UriHeaders::default());
-        if !cursor.is_empty() {
-            params = Params::scan_uri(cursor)?;
-            headers = UriHeaders::scan(cursor)?;
-            if !cursor.is_empty() {
-                return Err(cursor.wrong());
-            }
-        }
-        Ok(Self { secure, user, password, host, port, params, headers })
     }
 
     /// Gives the parameter of this name this value, given as plain text: what may not stand there is escaped.
@@ -237,34 +194,10 @@ pub struct UriHeaders {
 }
 
 impl UriHeaders {
-    fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let start = cursor.offset();
-        if !cursor.eat(b'?') {
-            return Ok(Self::default());
-        }
-        loop {
-            let name = cursor.offset();
-            if take_header(cursor, false).is_empty() {
-                return Err(cursor.wrong());
-            }
-            if !cursor.eat(b'=') {
-                return Err(cursor.wrong());
-            }
-            take_header(cursor, true);
-            if !escape::is_well_formed(cursor.raw(name, cursor.offset())) {
-                return Err(Fault { kind: ErrorKind::Syntax, offset: name });
-            }
-            if !cursor.eat(b'&') {
-                let raw = cursor.since(start);
-                if raw.iter().all(|&byte| scan::is(byte, scan::USER)) {
-                    return Ok(Self { raw });
-                }
-                // What should have been escaped, as in the examples of RFC 4244, is escaped now.
-                let mut out = BytesMut::with_capacity(raw.len() + 16);
-                escape::put(&raw, scan::USER, &mut out);
-                return Ok(Self { raw: out.freeze() });
-            }
-        }
+    /// A list that is known to be well formed.
+    #[inline]
+    pub(crate) fn from_raw(raw: Bytes) -> Self {
+        Self { raw }
     }
 
     /// Whether there are none.
@@ -307,21 +240,6 @@ impl UriHeaders {
     pub fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(&self.raw);
     }
-}
-
-fn take_header<'a>(cursor: &mut Cursor<'a>, value: bool) -> &'a [u8] {
-    let rest = cursor.rest();
-    let length = rest
-        .iter()
-        .position(|&byte| {
-            !scan::is(byte, if value { scan::TEXT } else { scan::USER })
-                || matches!(byte, b'<' | b'>')
-                || byte == b'&'
-                || (byte == b'=' && !value)
-        })
-        .unwrap_or(rest.len());
-    cursor.advance(length);
-    rest.get(..length).unwrap_or_default()
 }
 
 impl fmt::Display for UriHeaders {

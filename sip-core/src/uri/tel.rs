@@ -6,8 +6,9 @@ use std::str::FromStr;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::scan::{self, Cursor, Scan};
+use crate::scan::{self, Copied, Raw};
 use crate::uri::{Params, Uri, escape};
+use crate::view;
 
 /// A telephone number: global with `+`, or local, which should say its `phone-context`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,33 +25,8 @@ impl TelUri {
     /// # Errors
     /// [`Part::Uri`] when it is no number.
     pub fn new(number: &str) -> Result<Self, ParseError> {
-        let bytes = Bytes::copy_from_slice(number.as_bytes());
-        Self::scan(&mut Cursor::new(&bytes)).map_err(|fault| fault.within(Part::Uri))
-    }
-
-    /// Reads what stands after the scheme, to the end of the cursor.
-    pub(crate) fn scan(cursor: &mut Cursor<'_>) -> Scan<Self> {
-        let start = cursor.offset();
-        let global = cursor.eat(b'+');
-        let mut digits = 0;
-        while let Some(byte) = cursor.peek() {
-            match byte {
-                b'0'..=b'9' => digits += 1,
-                b'-' | b'.' | b'(' | b')' => {}
-                b'a'..=b'f' | b'A'..=b'F' | b'*' | b'#' if !global => digits += 1,
-                _ => break,
-            }
-            cursor.advance(1);
-        }
-        if digits == 0 {
-            return Err(cursor.wrong());
-        }
-        let number = cursor.since(start);
-        let params = Params::scan_uri(cursor)?;
-        if !cursor.is_empty() {
-            return Err(cursor.wrong());
-        }
-        Ok(Self { number, params })
+        let read = view::TelUri::scan(&mut Raw::new(number.as_bytes()));
+        read.map(|uri| uri.keep(&Copied)).map_err(|fault| fault.within(Part::Uri))
     }
 
     /// Whether the number is global, beginning with `+`.
