@@ -10,6 +10,7 @@
     clippy::string_slice
 )]
 
+pub mod application;
 pub mod asterisk;
 pub mod cdr;
 pub mod cli;

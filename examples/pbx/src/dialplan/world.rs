@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::Dialplan;
+use super::{Dialplan, arguments::shorten, variables::MAX_VALUE};
+
+/// How many global variables there are at most.
+const MAX_GLOBALS: usize = 10_000;
 
 /// Given to a thread with each step. The switch sets the clock before.
 #[derive(Debug, Clone)]
 pub struct World {
     /// Global variables.
-    pub(crate) globals: BTreeMap<String, String>,
+    globals: BTreeMap<String, String>,
     /// Microseconds since 1970.
-    pub(crate) epoch: i64,
-    pub(crate) zone: TimeZone,
-    pub(crate) dice: ChaCha8Rng,
+    pub(super) epoch: i64,
+    zone: TimeZone,
+    pub(super) dice: ChaCha8Rng,
 }
 
 impl World {
@@ -40,5 +43,22 @@ impl World {
     #[must_use]
     pub fn globals(&self) -> usize {
         self.globals.len()
+    }
+
+    /// Sets a global variable; an empty value removes it.
+    pub fn set_global(&mut self, name: &str, value: &str) {
+        let name = shorten(name, 80);
+        if value.is_empty() {
+            self.globals.remove(name);
+        } else if self.globals.len() < MAX_GLOBALS || self.globals.contains_key(name) {
+            self.globals.insert(name.to_owned(), shorten(value, MAX_VALUE).to_owned());
+        } else {
+            tracing::warn!(name, "there are too many global variables: one more is not set");
+        }
+    }
+
+    /// The time on the wall.
+    pub(crate) fn now(&self) -> Zoned {
+        Timestamp::from_microsecond(self.epoch).unwrap_or_default().to_zoned(self.zone.clone())
     }
 }
