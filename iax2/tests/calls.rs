@@ -585,3 +585,52 @@ fn a_caller_who_must_be_encrypted_hangs_up_on_who_cannot() {
     assert_eq!(net.take(a), [Event::Ended { call, reason: Ended::Unauthorized }]);
     assert!(net.take(address(B)).is_empty());
 }
+
+#[test]
+fn a_call_without_a_user_name_is_of_the_peer_that_registered_from_there() {
+    let (a, b) = (address(A), address(B));
+    for (name, other) in [("north", "south"), ("south", "north")] {
+        let mut net = Net::new(7, Weather::FINE);
+        net.add(a, quiet());
+        net.add(b, quiet());
+        // Both have the same secret, as the sections of one file often do.
+        let mut registrar = PeerConfig::new("registrar").at(b);
+        registrar.credentials = Credentials::new(name, "1234");
+        registrar.may_call = false;
+        let mut server = PeerConfig::new("server").at(b).with_secret("1234");
+        server.credentials.username = None;
+        net.at(a, |e, now| e.add_peer(now, registrar)).unwrap();
+        net.at(a, |e, now| e.add_peer(now, server)).unwrap();
+        for peer in [name, other] {
+            net.at(b, |e, now| e.add_peer(now, PeerConfig::new(peer).with_secret("1234").dynamic())).unwrap();
+        }
+        let registration = net.at(a, |e, now| e.register(now, "registrar", Duration::from_secs(60))).unwrap();
+        net.run(short());
+        let call = net.at(a, |e, now| e.dial(now, "server", &NewCall::to("600"))).unwrap();
+        assert!(!net.at(a, |e, _| e.is_heard(call)), "nothing came yet");
+        net.run(short());
+        assert!(net.at(a, |e, _| e.is_heard(call)));
+        let events = net.take(b);
+        assert!(
+            events.iter().any(|event| matches!(event, Event::Incoming { peer, .. } if &**peer == name)),
+            "{events:?}"
+        );
+        // A registrar that began again has forgotten us, and is told again when we like.
+        net.add(b, quiet());
+        net.at(b, |e, now| e.add_peer(now, PeerConfig::new(name).with_secret("1234").dynamic())).unwrap();
+        assert!(net.at(a, |e, now| e.refresh(now, registration)));
+        net.run(short());
+        assert_eq!(net.at(b, |e, _| e.peer_address(name)), Some(a));
+    }
+}
+
+#[test]
+fn the_format_of_a_call_is_known_once_it_is_agreed() {
+    let mut net = pair(Weather::FINE, |_| ());
+    let (ours, theirs) = connect(&mut net);
+    for (at, call) in [(A, ours), (B, theirs)] {
+        assert_eq!(net.at(address(at), |e, _| e.format(call)), Some(Format::ULAW));
+        assert!(net.at(address(at), |e, _| e.remote_number(call)) != 0);
+        assert!(net.at(address(at), |e, _| e.sequence_numbers(call)).is_some());
+    }
+}

@@ -387,6 +387,15 @@ impl Call {
         self.link.ciphers.is_some()
     }
 
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether the peer sent anything, be it only a token.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.link.remote != 0 || self.setup.as_ref().is_none_or(|setup| !setup.token.is_empty())
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.flow.is_up()
     }

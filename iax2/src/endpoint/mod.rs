@@ -310,6 +310,17 @@ impl Endpoint {
         Ok(id)
     }
 
+    /// Registers again at once, not when it is time: the registrar may have forgotten us. `false`: there is none such.
+    pub fn refresh(&mut self, now: Instant, id: RegistrationId) -> bool {
+        self.tick(now);
+        let Some(registration) = self.registrations.get_mut(&id) else { return false };
+        if registration.leg.is_none() {
+            registration.next = Some(self.now);
+            self.begin_registration(id);
+        }
+        true
+    }
+
     /// Gives a registration up (REGREL); [`Event::Released`] says when that is done. `false`: there is none such.
     pub fn unregister(&mut self, now: Instant, id: RegistrationId) -> bool {
         self.tick(now);

@@ -322,7 +322,8 @@ impl Endpoint {
             if !config.may_call || !config.allows(source.ip()) || !config.allows_context(context) {
                 return None;
             }
-            let here = !config.allowed.is_empty() || config.address == PeerAddress::Fixed(source);
+            // Among several that register, the one that did from there.
+            let here = !config.allowed.is_empty() || peer.address() == Some(source);
             Some(match (peer.profile.demand.is_free(), here) {
                 (true, true) => 4,
                 (true, false) => 3,
@@ -380,6 +381,27 @@ impl Endpoint {
     /// What a call's voice was like on arrival.
     pub fn report(&self, call: CallId) -> Option<crate::Report> {
         self.call(call).map(Call::report)
+    }
+
+    /// The format of a call's voice, once that is agreed.
+    pub fn format(&self, call: CallId) -> Option<crate::Format> {
+        self.call(call).and_then(Call::format)
+    }
+
+    /// Whether anything came from the peer of a call of ours yet, be it only a token or a challenge: one that is not there is
+    /// told so from one that is slow.
+    pub fn is_heard(&self, call: CallId) -> bool {
+        self.call(call).is_some_and(Call::is_heard)
+    }
+
+    /// The peer's number of a call; 0 while it is not known.
+    pub fn remote_number(&self, call: CallId) -> u16 {
+        self.call(call).map_or(0, |call| call.link.remote)
+    }
+
+    /// Sequence numbers of a call: of our next frame, and of the peer's.
+    pub fn sequence_numbers(&self, call: CallId) -> Option<(u8, u8)> {
+        self.call(call).map(|call| call.link.reliable.numbers())
     }
 
     /// Where a call's peer is.
