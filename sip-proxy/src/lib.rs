@@ -13,6 +13,7 @@ pub mod b2bua;
 pub mod dispatcher;
 pub mod location;
 pub mod registrar;
+pub mod stateless;
 
 /// The layers below, so that one dependency is enough.
 pub use {sip_core, sip_transaction};

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A draining destination is still probed: what belongs to its calls goes there as long as it lives. A disabled one is not
-//! probed and taken to live, because what belongs to its calls has no better place.
+//! probed: it lives or not as it did before.
 
 /// Whether a destination serves, as others see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

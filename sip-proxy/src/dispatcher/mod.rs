@@ -394,12 +394,12 @@ impl Dispatcher {
         self.untold.pop_front()
     }
 
-    /// All calls that are not over, for a dispatcher that begins.
+    /// All calls that are recorded, for a dispatcher that begins.
     #[must_use]
-    pub fn live_calls(&self) -> Vec<Shared> {
+    pub fn calls(&self) -> Vec<Shared> {
         let shared = self
             .record
-            .live()
+            .calls()
             .filter_map(|(call, entry)| Some(Shared { call, tag: self.node(entry.node)?.tag, phase: entry.phase }));
         shared.collect()
     }

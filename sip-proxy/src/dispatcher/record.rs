@@ -257,9 +257,9 @@ impl Record {
         self.changes.pop()
     }
 
-    /// The calls that are not over.
-    pub(crate) fn live(&self) -> impl Iterator<Item = (CallKey, &Entry)> {
-        self.entries.iter().filter(|(_, entry)| entry.phase.is_live()).map(|(key, entry)| (*key, entry))
+    /// The calls, those that are over included.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (CallKey, &Entry)> {
+        self.entries.iter().filter(|(_, entry)| entry.phase != Phase::Alone).map(|(key, entry)| (*key, entry))
     }
 
     pub(crate) fn count(&self, phase: Phase) -> usize {
