@@ -1,182 +1,259 @@
-//! Two phones in one call: what the B2BUA tells of it.
+//! Two legs of a call that hear each other.
 
-use std::{net::SocketAddr, time::Instant};
-
-use bytes::Bytes;
-use rtp::relay::Side;
-use sip_core::{StatusCode, sdp::Session};
-use sip_proxy::b2bua::{CallId, DescriptionId, Event, Leg, Role};
+use std::time::{Duration, Instant};
 
 use super::{
-    Switch,
-    call::disposition,
-    description::{Heard, closed, heard, relayed},
+    Event, Switch,
+    alarms::Alarm,
+    cause::{Cause, Gone},
+    dial::Branch,
+    leg::{LegKey, Stage, Told},
+    runner::{Role, Runner, Wait},
 };
-use crate::{cdr::Disposition, media::Order};
-
-fn side(leg: Leg) -> Side {
-    match leg {
-        Leg::A => Side::Caller,
-        Leg::B(_) => Side::Callee,
-    }
-}
-
-/// The place of a side in pairs of things.
-fn place(side: Side) -> usize {
-    match side {
-        Side::Caller => 0,
-        Side::Callee => 1,
-    }
-}
+use crate::{
+    dialplan::{DialStatus, Facts, Outcome, Thread},
+    media::Order,
+};
 
 impl Switch {
-    /// The caller's first offer, as the phones that are rung see it.
-    pub(super) fn first_offer(&mut self, id: u64, offer: Session) -> Option<Bytes> {
-        let address = self.calls.get(&id)?.source.remote.ip();
-        let heard = heard(&offer, address)?;
-        let text = self.rewrite(id, Side::Caller, offer)?;
-        self.apply(id, Side::Caller, &heard);
-        Some(text)
-    }
-
-    pub(super) fn on_bridge_event(&mut self, now: Instant, event: Event) {
-        match event {
-            Event::Description { call, id, from, role, sdp, .. } => {
-                self.on_description(now, call, id, from, role, &sdp);
-            }
-            Event::Progress { call, status, .. } => {
-                if status == StatusCode::RINGING
-                    && let Some(call) = self.bridged(call)
-                    && !std::mem::replace(&mut call.ringing, true)
-                {
-                    self.tell(super::Event::Changed);
-                }
-            }
-            Event::Answered { call, branch } => {
-                if let Some(call) = self.bridged(call) {
-                    call.chosen = Some(branch);
-                    let id = call.id;
-                    self.mark_answered(now, id);
-                }
-            }
-            Event::BranchFailed { call, branch, status, .. } => {
-                if let Some(call) = self.bridged(call) {
-                    let channel = call.branches.get(usize::from(branch)).map_or("", |branch| &branch.channel);
-                    tracing::debug!(
-                        call = call.id,
-                        channel,
-                        status = status.as_u16(),
-                        "a phone does not take the call"
-                    );
-                }
-            }
-            Event::Ended { call, status, .. } => {
-                let Some(&id) = self.bridges.get(&call) else { return };
-                self.finish(now, id, status.map_or(Disposition::NoAnswer, disposition));
-            }
-            // The caller's ACK.
-            _ => {}
+    /// What a leg tells.
+    pub(super) fn on_leg(&mut self, now: Instant, key: LegKey, told: Told) {
+        match told {
+            Told::Rang => self.on_branch_rang(now, key),
+            Told::Progress => self.on_progress(now, key),
+            Told::Answered => self.on_answered(now, key),
+            Told::Digit { digit, duration, passed } => self.on_digit(now, key, digit, duration, passed),
+            Told::Hold(on) => self.on_hold(now, key, on),
+            Told::Gone(gone) => self.on_leg_gone(now, key, gone),
         }
     }
 
-    fn bridged(&mut self, call: CallId) -> Option<&mut super::Call> {
-        let id = self.bridges.get(&call)?;
-        self.calls.get_mut(id)
+    /// A branch sends voice before its answer: the first that does is heard.
+    fn on_progress(&mut self, now: Instant, key: LegKey) {
+        let own_sound = self.outer_spec(key.call).is_none_or(|spec| spec.ring || spec.music.is_some());
+        let Some(leg) = self.leg_mut(key) else { return };
+        leg.early = true;
+        let Some(call) = self.calls.get_mut(&key.call) else { return };
+        let others = call.legs.values().filter(|leg| leg.dialled_by.is_some() && leg.early).count();
+        if own_sound || call.joined || others > 1 {
+            return;
+        }
+        let owner = call.key(call.owner);
+        if self.leg_progress(now, owner) {
+            self.join_media(now, owner, key);
+        }
     }
 
-    fn on_description(
-        &mut self,
-        now: Instant,
-        bridge: CallId,
-        description: DescriptionId,
-        from: Leg,
-        role: Role,
-        sdp: &Bytes,
-    ) {
-        let forwarded = self.pass(bridge, from, role, sdp);
-        // The call may have ended meanwhile: its end is then on the way.
-        let _ = match forwarded {
-            Some(text) => self.b2bua.forward(now, &mut self.agent, bridge, description, text),
-            None => {
-                let status = StatusCode::NOT_ACCEPTABLE_HERE;
-                self.b2bua.refuse(now, &mut self.agent, bridge, description, status)
+    /// A branch answered: the others are called off.
+    fn on_answered(&mut self, now: Instant, key: LegKey) {
+        let id = key.call;
+        let Some(leg) = self.leg_mut(key).filter(|leg| leg.stage != Stage::Up) else { return };
+        let (Some(_), peer, stage) = (leg.dialled_by, leg.peer.clone(), leg.stage) else { return };
+        leg.stage = Stage::Up;
+        leg.answered = Some(now);
+        let channel = leg.channel.clone();
+        if let Some(peer) = peer {
+            self.ringing.leave(&peer, stage);
+        }
+        let Some(root) = self.calls.get(&id).and_then(super::Call::driver) else { return };
+        let number = self.leg(key).and_then(|leg| leg.dialled_by).unwrap_or(root);
+        let of = self.dialling(id, number).map(|dial| dial.peer.1.clone()).unwrap_or_default();
+        self.detach_branch(id, Branch::Leg(key.leg), root);
+        self.stop_branches(now, id, Some(root), Cause::ANSWERED_ELSEWHERE);
+        self.horizon.forget(id);
+        let Some(dial) = self.dialling(id, root) else { return };
+        dial.winner = Some(key.leg);
+        dial.peer = (channel.clone(), of);
+        let screen = dial.spec.callee_gosub.clone();
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.dstchannel = channel;
+            if let Some(leg) = call.legs.get_mut(&key.leg) {
+                leg.dialled_by = Some(root);
             }
-        };
-    }
-
-    /// Takes in a description and rewrites it for the other side; `None` when nothing in it can be used.
-    fn pass(&mut self, bridge: CallId, from: Leg, role: Role, sdp: &Bytes) -> Option<Bytes> {
-        let call = self.bridged(bridge)?;
-        let id = call.id;
-        let signalling = match from {
-            Leg::A => call.source.remote.ip(),
-            Leg::B(branch) => call.branches.get(usize::from(branch))?.address.ip(),
-        };
-        let established = call.answered.is_some() && call.codec.is_some();
-        let session = match Session::parse(sdp) {
-            Ok(session) => session,
-            Err(error) => {
-                tracing::debug!(call = id, %error, "a description is not understood");
-                return None;
-            }
-        };
-        let from = side(from);
-        let Some(heard) = heard(&session, signalling) else {
-            // An offer of what does not pass is refused, and the call goes on as it was.
-            let refused = role == Role::Offer && session.media.iter().any(|media| !media.is_rejected());
-            if !established || role == Role::Early || refused {
-                return None;
-            }
-            // The stream is closed, and the other side may know.
-            return self.rewrite_closed(id, from, session);
-        };
-        match role {
-            // What is only asked for inside a call counts once it is agreed.
-            Role::Offer if established => call.pending = Some((from, heard)),
-            Role::Offer | Role::Early => self.apply(id, from, &heard),
-            Role::Answer => {
-                if let Some((side, pending)) = call.pending.take()
-                    && side != from
-                {
-                    self.apply(id, side, &pending);
-                }
-                self.apply(id, from, &heard);
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.codec.clone_from(&heard.codec);
+        }
+        match screen {
+            None => self.join(now, id, root, key.leg),
+            Some(gosub) => {
+                let facts = self.facts_of(key);
+                match Thread::gosub(self.dialplan(), &gosub, facts) {
+                    Ok(thread) => {
+                        let Some(call) = self.calls.get_mut(&id) else { return };
+                        let number = call.number();
+                        call.runners.insert(number, Runner::new(thread, Some(key.leg), Role::Callee { parent: root }));
+                        self.run(now, id, number, Outcome::Begin);
+                    }
+                    Err(error) => {
+                        tracing::warn!(call = id, %error, "the callee's subroutine is not there");
+                        self.join(now, id, root, key.leg);
+                    }
                 }
             }
         }
-        self.rewrite(id, from, session)
     }
 
-    /// The description of one side, as the other sees it: at the ports that the other sends to.
-    fn rewrite(&mut self, id: u64, from: Side, session: Session) -> Option<Bytes> {
-        let address = self.media_address;
-        let call = self.calls.get_mut(&id)?;
-        let to = place(from.other());
-        let relay = SocketAddr::new(address, call.pairs.get(to)?.rtp());
-        let session = relayed(session, relay)?;
-        Some(call.voices.get_mut(to)?.say(session, address))
+    /// What a dialplan that runs for a leg may know of it.
+    pub(super) fn facts_of(&self, key: LegKey) -> Facts {
+        let Some(leg) = self.leg(key) else { return Facts::default() };
+        Facts {
+            name: leg.channel.clone(),
+            technology: leg.technology,
+            peer: leg.peer.clone(),
+            unique_id: leg.unique.clone(),
+            caller: leg.person.clone(),
+            language: "en".to_owned(),
+            answered: leg.stage == Stage::Up,
+            ..Facts::default()
+        }
     }
 
-    /// A description without an open stream, as the other side sees it.
-    fn rewrite_closed(&mut self, id: u64, from: Side, session: Session) -> Option<Bytes> {
-        let address = self.media_address;
-        let voice = self.calls.get_mut(&id)?.voices.get_mut(place(from.other()))?;
-        Some(voice.say(closed(session, address), address))
+    /// A callee's subroutine has ended: what it says is done.
+    pub(super) fn screened(&mut self, now: Instant, id: u64, number: u32, parent: u32) {
+        let Some(runner) = self.drop_runner(now, id, number, Cause::NORMAL) else { return };
+        let Some(leg) = runner.leg else { return };
+        let result = runner.thread.variable("GOSUB_RESULT").unwrap_or_default();
+        let refused = match result.split(':').next().unwrap_or_default() {
+            "ABORT" => {
+                self.end(now, id, Cause::NORMAL.into());
+                return;
+            }
+            "BUSY" => (DialStatus::Busy, Cause::BUSY),
+            "CONGESTION" => (DialStatus::Congestion, Cause::CONGESTION),
+            "CONTINUE" => (DialStatus::Answer, Cause::NORMAL),
+            _ => {
+                self.join(now, id, parent, leg);
+                return;
+            }
+        };
+        self.leg_hang_up(now, LegKey { call: id, leg }, refused.1.into());
+        if let Some(outcome) = self.conclude(now, id, parent, Some(refused)) {
+            self.run(now, id, parent, outcome);
+        }
     }
 
-    /// Tells the relay where a side is and what it does.
-    fn apply(&mut self, id: u64, from: Side, heard: &Heard) {
+    /// A callee is gone in its subroutine.
+    pub(super) fn stop_screening(&mut self, now: Instant, id: u64, parent: u32, cause: Cause) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let callee = |runner: &Runner| runner.role == Role::Callee { parent };
+        let number = call.runners.iter().find(|(_, runner)| callee(runner)).map(|(number, _)| *number);
+        if let Some(number) = number {
+            self.drop_runner(now, id, number, cause);
+        }
+    }
+
+    /// Joins the owner with the leg that answered: answers the owner, when he is not yet.
+    fn join(&mut self, now: Instant, id: u64, root: u32, leg: u32) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let other_holds = call.held.get(place(from.other())).copied().unwrap_or(false);
-        if let Some(held) = call.held.get_mut(place(from)) {
-            // Who answers a hold with inactive does not hold by himself.
-            *held = heard.holds && !other_holds;
+        call.bridged = Some(leg);
+        let (owner, callee) = (call.key(call.owner), call.key(leg));
+        if let Some(runner) = call.runners.get_mut(&root) {
+            runner.wait = Wait::Dial;
         }
-        // Nobody need send anything while a phone rings.
-        let watch = call.answered.is_some() && call.held == [false; 2];
-        self.order(id, Order::Expect { side: from, expected: heard.expected, receives: heard.direction.receives() });
-        self.order(id, Order::Watch(watch));
+        // The callee's end may be a trunk's, which needs nobody's leave.
+        if let Some((side, super::ends::Want::Trunk)) = self.need(callee) {
+            self.open_trunk(now, id, side);
+            self.tell_format(callee);
+        }
+        if !self.answered_for(now, owner) {
+            tracing::debug!(call = id, "the two have no codec in common");
+            self.refuse_call(now, id, Cause::BEARER.into(), "no_codec");
+            return;
+        }
+        let talk = self.dialling(id, root).and_then(|dial| {
+            dial.joined = Some(now);
+            dial.spec.talk_time
+        });
+        if let Some(at) = talk.and_then(|time| now.checked_add(time)) {
+            self.alarms.set(id, Alarm::Talk, at);
+        }
+        self.join_media(now, owner, callee);
+        for (from, to) in [(owner, callee), (callee, owner)] {
+            if self.leg(from).is_some_and(|leg| leg.holds) {
+                self.leg_hold(now, to, true);
+            }
+        }
+        self.rewatch(id);
+        self.tell(Event::Changed);
+    }
+
+    /// Lets two legs hear each other.
+    pub(super) fn join_media(&mut self, now: Instant, owner: LegKey, callee: LegKey) {
+        for key in [owner, callee] {
+            if let Some((side, super::ends::Want::Trunk)) = self.need(key) {
+                self.open_trunk(now, key.call, side);
+                self.tell_format(key);
+            }
+            self.play(key, None);
+        }
+        if let Some(call) = self.calls.get_mut(&owner.call)
+            && !std::mem::replace(&mut call.joined, true)
+        {
+            self.order(owner.call, Order::Bridge(true));
+        }
+        self.align(now, owner, callee);
+    }
+
+    /// The owner and his partner no longer hear each other.
+    pub(super) fn part_media(&mut self, id: u64) {
+        if let Some(call) = self.calls.get_mut(&id)
+            && std::mem::replace(&mut call.joined, false)
+        {
+            self.order(id, Order::Bridge(false));
+        }
+    }
+
+    /// The media of a leg is told its format again: its end is another now.
+    fn tell_format(&mut self, key: LegKey) {
+        if let Some((side, Some(format))) = self.leg(key).map(|leg| (leg.side, leg.format)) {
+            self.order(key.call, Order::Format { side, format });
+        }
+    }
+
+    /// The leg that the owner talked with hung up.
+    pub(super) fn on_partner_gone(&mut self, now: Instant, id: u64, cause: Cause) {
+        self.alarms.cancel(id, Alarm::Talk);
+        self.stop_collecting(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.bridged = None;
+        let (owner, driver) = (call.key(call.owner), call.driver());
+        self.part_media(id);
+        let Some(number) = driver.filter(|_| self.leg(owner).is_some()) else { return };
+        if !self.dialling(id, number).is_some_and(|dial| dial.spec.go_on) {
+            self.end(now, id, Gone::cause(cause));
+            return;
+        }
+        self.leg_hold(now, owner, false);
+        if let Some(outcome) = self.conclude(now, id, number, Some((DialStatus::Answer, cause))) {
+            self.rewatch(id);
+            self.run(now, id, number, outcome);
+        }
+    }
+
+    /// Two have talked as long as they may.
+    pub(super) fn on_talk_over(&mut self, now: Instant, id: u64) {
+        let Some(bridged) = self.calls.get(&id).and_then(|call| call.bridged) else { return };
+        self.leg_hang_up(now, LegKey { call: id, leg: bridged }, Cause::NORMAL.into());
+        self.on_partner_gone(now, id, Cause::NORMAL);
+    }
+
+    fn on_hold(&mut self, now: Instant, key: LegKey, on: bool) {
+        let Some(leg) = self.leg_mut(key) else { return };
+        leg.holds = on;
+        let partner = self.calls.get(&key.call).and_then(|call| call.partner(key.leg));
+        if let Some(partner) = partner {
+            self.leg_hold(now, LegKey { call: key.call, leg: partner }, on);
+        }
+        self.rewatch(key.call);
+        self.tell(Event::Changed);
+    }
+
+    /// A key: for the dialplan, for a transfer, or for the other side.
+    fn on_digit(&mut self, now: Instant, key: LegKey, digit: char, duration: Duration, passed: bool) {
+        if self.digit_for_transfer(now, key, digit) || self.digit_for_runner(now, key, digit) || passed {
+            return;
+        }
+        let partner = self.calls.get(&key.call).and_then(|call| call.partner(key.leg));
+        if let Some(partner) = partner {
+            self.leg_digit(now, LegKey { call: key.call, leg: partner }, digit, duration);
+        }
     }
 }

@@ -1,185 +1,308 @@
-//! One call, as the switch sees it.
+//! One call: who called, the dialplan that runs for him, and the legs that it led to.
 //!
 //! ```text
-//!              sockets bound                 answered                      ended
-//!   Opening ─────────────────▶ Setting up ─────────────▶ Up ─────────────────────────▶ (record written)
-//!      └──────────────────────────────┴─────────── refused, cancelled ──────────────────────┘
+//!                 ┌────────── owner ─────────┐      ┌─── legs of a Dial ───┐
+//!   who called ───▶ Leg 0        Runner(main) ──Dial─▶ Leg 1, Leg 2, …     │ the first that answers is joined
+//!                 │                 │ Local     │   └──────────────────────┘
+//!                 │                 └─▶ Runner ──Dial─▶ Leg 3 …
+//!                 └──────────────────────────┘
 //! ```
+//! All runners of a call but those of Local branches drive one leg; the last of `active` drives the owner.
 
-use std::time::Instant;
-
-use rtp::ports::Pair;
-use sip_core::{Request, StatusCode, sdp::Session};
-use sip_proxy::b2bua;
-use sip_transaction::{
-    Source,
-    agent::{Invite, SessionId},
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
 };
 
-use super::{Event, Switch, description::Voice};
+use rtp::relay::Side;
+
+use super::{
+    Event, Switch,
+    alarms::Alarm,
+    cause::{Cause, Gone},
+    ends::EndState,
+    horizon::Origin,
+    leg::{Kind, Leg, LegKey, Stage},
+    runner::{Role, Runner, Wait},
+    transfer::Collecting,
+};
 use crate::{
     cdr::{Disposition, Record},
-    config::Application,
+    dialplan::{CallerId, DialStatus, Dialled, Facts, Thread},
 };
-
-/// What a call is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Application(Application),
-    /// To ring the phones of an account.
-    Dial(String),
-}
-
-impl Purpose {
-    pub(super) fn application(&self) -> &'static str {
-        match self {
-            Self::Application(application) => application.name(),
-            Self::Dial(_) => "Dial",
-        }
-    }
-
-    pub(super) fn data(&self) -> String {
-        match self {
-            Self::Application(_) => String::new(),
-            Self::Dial(account) => format!("SIP/{account}"),
-        }
-    }
-}
-
-/// Who calls, as far as we vouch for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Caller {
-    /// The account, unless it is a trusted address.
-    pub(super) account: Option<String>,
-    pub(super) number: String,
-    pub(super) name: Option<String>,
-}
-
-/// A phone that is rung.
-#[derive(Debug, Clone)]
-pub(super) struct Branch {
-    pub(super) channel: String,
-    pub(super) address: std::net::SocketAddr,
-}
 
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) id: u64,
-    pub(super) session: SessionId,
-    pub(super) bridge: Option<b2bua::CallId>,
-    pub(super) purpose: Purpose,
-    pub(super) caller: Caller,
-    pub(super) source: Source,
+    pub(super) legs: BTreeMap<u32, Leg>,
+    /// The leg that the dialplan runs for.
+    pub(super) owner: u32,
+    pub(super) runners: BTreeMap<u32, Runner>,
+    /// The runners that drive the owner: the last one does, the others wait for it.
+    pub(super) active: Vec<u32>,
+    /// The next number of a leg or a runner.
+    pub(super) next: u32,
+    /// The call's media: the caller's side, the callee's.
+    pub(super) ends: [Option<EndState>; 2],
+    /// The leg that talks with the owner.
+    pub(super) bridged: Option<u32>,
+    /// Whether the two hear each other.
+    pub(super) joined: bool,
+    /// The media was begun.
+    pub(super) has_media: bool,
+    /// Whether silence means that they are gone, as the media was told.
+    pub(super) watched: bool,
+    pub(super) collecting: Option<Collecting>,
+    /// Who called and by which channel, for the record.
+    pub(super) identity: Identity,
+    /// The account that called, for limits and records.
+    pub(super) account: Option<String>,
+    pub(super) origin: Origin,
     pub(super) dialled: String,
-    pub(super) channel: String,
-    pub(super) branches: Vec<Branch>,
-    pub(super) chosen: Option<u16>,
+    pub(super) context: String,
+    /// How many further proxies the call may pass.
+    pub(super) hops: u8,
     pub(super) started: Instant,
     pub(super) answered: Option<Instant>,
-    pub(super) ringing: bool,
-    pub(super) ending: bool,
-    pub(super) pairs: Vec<Pair>,
-    /// How often other ports were tried.
-    pub(super) attempts: u8,
-    /// What is needed once the sockets are bound.
-    pub(super) waiting: Option<Waiting>,
-    /// Our descriptions towards the caller, and towards the callee.
-    pub(super) voices: [Voice; 2],
-    pub(super) codec: Option<String>,
-    /// An offer inside the call that is not answered yet: whose, and what it says.
-    pub(super) pending: Option<(rtp::relay::Side, super::description::Heard)>,
-    /// Which side holds: the caller, the callee.
-    pub(super) held: [bool; 2],
-    pub(super) deadline: Option<Instant>,
+    /// The channel that was dialled last, or that answered.
+    pub(super) dstchannel: String,
+    /// How the call counts when it is not answered.
+    pub(super) otherwise: Disposition,
+    /// What ran last, once the runner is gone.
+    pub(super) last: (String, String),
 }
 
-/// A call that waits for its sockets.
+/// A channel, as a record names it.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) person: CallerId,
+    pub(super) channel: String,
+    pub(super) unique: String,
+}
+
+/// A call that comes in over any leg.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) request: Request,
-    pub(super) offer: Option<Session>,
-    pub(super) invites: Vec<Invite>,
+pub(super) struct Entrance {
+    pub(super) kind: Kind,
+    pub(super) technology: &'static str,
+    /// The name that the channel has: the account, the peer, or the host.
+    pub(super) name: String,
+    /// The account or the IAX2 peer.
+    pub(super) peer: Option<String>,
+    /// The account that is charged and limited.
+    pub(super) account: Option<String>,
+    pub(super) person: CallerId,
+    pub(super) address: std::net::SocketAddr,
+    pub(super) context: String,
+    pub(super) dialled: String,
+    pub(super) language: String,
+    pub(super) origin: Origin,
+    pub(super) hops: u8,
+    /// Further facts for `${CHANNEL(…)}`.
+    pub(super) items: Vec<(String, String)>,
 }
 
 impl Call {
-    /// The phone that answered, or the first that is rung.
-    pub(super) fn callee(&self) -> Option<&Branch> {
-        self.branches.get(usize::from(self.chosen.unwrap_or(0)))
+    pub(super) fn key(&self, leg: u32) -> LegKey {
+        LegKey { call: self.id, leg }
+    }
+
+    pub(super) fn owner(&self) -> Option<&Leg> {
+        self.legs.get(&self.owner)
+    }
+
+    /// The runner that drives the owner.
+    pub(super) fn driver(&self) -> Option<u32> {
+        self.active.last().copied()
+    }
+
+    /// The side of the media that callees have.
+    pub(super) fn other_side(&self) -> Side {
+        self.owner().map_or(Side::Callee, |leg| leg.side.other())
+    }
+
+    /// The leg that another leg talks with.
+    pub(super) fn partner(&self, leg: u32) -> Option<u32> {
+        let bridged = self.bridged?;
+        if leg == bridged {
+            Some(self.owner)
+        } else {
+            (leg == self.owner).then_some(bridged)
+        }
+    }
+
+    pub(super) fn number(&mut self) -> u32 {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        number
+    }
+
+    /// What the dialplan does now: application and arguments.
+    pub(super) fn application(&self) -> (String, String) {
+        let main = self.active.first().and_then(|runner| self.runners.get(runner));
+        match main {
+            Some(runner) if !runner.thread.application().is_empty() => {
+                (runner.thread.application().to_owned(), runner.thread.data().to_owned())
+            }
+            _ => self.last.clone(),
+        }
     }
 }
 
 impl Switch {
-    /// Asks for the sockets of a call.
-    pub(super) fn open_media(&mut self, now: Instant, id: u64) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let (plan, count) = match &call.purpose {
-            Purpose::Application(Application::Echo) => (crate::media::Plan::Echo, 1),
-            Purpose::Application(Application::Milliwatt) => (crate::media::Plan::Tone, 1),
-            Purpose::Dial(_) => (crate::media::Plan::Relay, 2),
+    /// A new call: its dialplan begins. When there is no such extension it is refused.
+    pub(super) fn enter(&mut self, now: Instant, entrance: Entrance) -> u64 {
+        let id = self.next_call;
+        self.next_call += 1;
+        let (channel, unique) = self.name_channel(now, entrance.technology, &entrance.name);
+        let facts = Facts {
+            name: channel.clone(),
+            technology: entrance.technology,
+            peer: entrance.peer.clone(),
+            unique_id: unique.clone(),
+            caller: entrance.person.clone(),
+            language: entrance.language,
+            answered: false,
+            hangup_cause: 0,
+            items: entrance.items,
         };
-        for _ in 0..count {
-            match self.ports.allocate(now) {
-                Some(pair) => call.pairs.push(pair),
-                None => {
-                    tracing::warn!(call = id, "call refused: all media ports are in use");
-                    self.refuse_call(now, id, StatusCode::SERVICE_UNAVAILABLE, "no_media_port");
-                    return;
+        tracing::debug!(call = id, %channel, to = %entrance.dialled, context = %entrance.context, "call begins");
+        let thread = Thread::start(self.dialplan(), &entrance.context, &entrance.dialled, facts);
+        let leg = Leg {
+            number: 0,
+            channel,
+            unique,
+            technology: entrance.technology,
+            peer: entrance.peer,
+            person: entrance.person,
+            context: entrance.context.clone(),
+            address: entrance.address,
+            side: Side::Caller,
+            stage: Stage::Down,
+            early: false,
+            began: now,
+            answered: None,
+            holds: false,
+            format: None,
+            codec: None,
+            dialled_by: None,
+            kind: entrance.kind,
+        };
+        let identity =
+            Identity { person: leg.person.clone(), channel: leg.channel.clone(), unique: leg.unique.clone() };
+        self.note_entrance(&leg, LegKey { call: id, leg: 0 });
+        let call = Call {
+            id,
+            legs: BTreeMap::from([(0, leg)]),
+            owner: 0,
+            runners: BTreeMap::new(),
+            active: Vec::new(),
+            next: 1,
+            ends: [None, None],
+            bridged: None,
+            joined: false,
+            has_media: false,
+            watched: false,
+            collecting: None,
+            identity,
+            account: entrance.account,
+            origin: entrance.origin,
+            dialled: entrance.dialled,
+            context: entrance.context,
+            hops: entrance.hops,
+            started: now,
+            answered: None,
+            dstchannel: String::new(),
+            otherwise: Disposition::Failed,
+            last: (String::new(), String::new()),
+        };
+        self.calls.insert(id, call);
+        self.tell(Event::Changed);
+        match thread {
+            Ok(thread) => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.otherwise = Disposition::NoAnswer;
+                    let number = call.number();
+                    call.runners.insert(number, Runner::new(thread, Some(0), Role::Main));
+                    call.active.push(number);
+                    self.run(now, id, number, crate::dialplan::Outcome::Begin);
                 }
             }
+            Err(_) => self.refuse_call(now, id, Cause::NO_ROUTE.into(), "unknown_extension"),
         }
-        let pairs = call.pairs.clone();
-        self.tell(Event::Open { call: id, plan, pairs });
+        id
     }
 
-    pub(super) fn on_media_ready(&mut self, now: Instant, id: u64) {
-        let Some(waiting) = self.calls.get_mut(&id).and_then(|call| call.waiting.take()) else { return };
-        let Some(call) = self.calls.get(&id) else { return };
-        match &call.purpose {
-            Purpose::Application(_) => self.answer_here(now, id, waiting.offer.as_ref()),
-            Purpose::Dial(_) => self.connect(now, id, waiting),
-        }
-    }
-
-    pub(super) fn on_media_failed(&mut self, now: Instant, id: u64) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        call.attempts += 1;
-        // Another PBX on this machine may have half of the range.
-        let again = call.attempts < 32;
-        for pair in call.pairs.drain(..) {
-            self.ports.release(now, pair);
-        }
-        if again {
-            self.open_media(now, id);
-        } else {
-            tracing::warn!(call = id, "call refused: no media ports could be bound");
-            self.refuse_call(now, id, StatusCode::SERVICE_UNAVAILABLE, "no_media_port");
+    /// The leg that a session or an IAX2 call belongs to is found from now on.
+    fn note_entrance(&mut self, leg: &Leg, key: LegKey) {
+        match &leg.kind {
+            Kind::Sip(sip) => {
+                self.sessions.insert(sip.session, key);
+            }
+            Kind::Iax(iax) => self.iax_note(iax, key),
         }
     }
 
     /// Refuses a call that has its entry already; its record follows.
-    pub(super) fn refuse_call(&mut self, now: Instant, id: u64, status: StatusCode, reason: &'static str) {
-        let Some(session) = self.calls.get(&id).map(|call| call.session) else { return };
-        self.refuse(now, session, status, reason, &[]);
-        self.finish(now, id, Disposition::Failed);
+    pub(super) fn refuse_call(&mut self, now: Instant, id: u64, gone: Gone, reason: &'static str) {
+        self.count_refusal(reason);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.otherwise = Disposition::Failed;
+        }
+        self.end(now, id, gone);
     }
 
-    /// Hangs a call up, from here; its end is told by the machine that has it.
-    pub(super) fn end(&mut self, now: Instant, id: u64) {
+    /// Ends a call with all its legs: its threads run `h`, and its record is written.
+    pub(super) fn end(&mut self, now: Instant, id: u64, gone: Gone) {
+        self.end_but(now, id, gone, None);
+    }
+
+    /// Ends a call whose owner may live on in another one; `but` is that leg.
+    pub(super) fn end_but(&mut self, now: Instant, id: u64, gone: Gone, but: Option<u32>) {
+        self.stop_runners(now, id, gone.cause);
+        let Some(call) = self.calls.get(&id) else { return };
+        let (owner, legs): (u32, Vec<u32>) = (call.owner, call.legs.keys().copied().collect());
+        for leg in legs.into_iter().filter(|leg| Some(*leg) != but) {
+            let why = if leg == owner { gone } else { gone.cause.into() };
+            self.leg_hang_up(now, LegKey { call: id, leg }, why);
+        }
+        self.close_media(now, id);
+        self.alarms.forget(id);
+        self.horizon.forget(id);
+        let Some(call) = self.calls.remove(&id) else { return };
+        self.write_record(now, &call);
+        self.tell(Event::Changed);
+    }
+
+    /// Every thread of a call hears that its channel is gone.
+    pub(super) fn stop_runners(&mut self, now: Instant, id: u64, cause: Cause) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        call.ending = true;
-        let (bridge, session) = (call.bridge, call.session);
-        // Both may have ended meanwhile: their end is then on the way.
-        match bridge {
-            Some(bridge) => {
-                let _ = self.b2bua.hangup(now, &mut self.agent, bridge);
-            }
-            None => {
-                let _ = self.agent.hangup(now, session, &[]);
-            }
+        call.last = call.application();
+        // The innermost first.
+        let runners = std::mem::take(&mut call.runners);
+        let answered = call.answered.is_some();
+        call.active.clear();
+        for (_, mut runner) in runners.into_iter().rev() {
+            let dialled = runner.dial.as_ref().map(|dial| dial.given_up(now, cause, answered));
+            runner.thread.hang_up(cause.0, dialled.as_ref(), &mut self.world);
         }
     }
 
-    /// The call is answered.
+    /// A leg is gone by itself.
+    pub(super) fn on_leg_gone(&mut self, now: Instant, key: LegKey, gone: Gone) {
+        let Some(leg) = self.forget_leg(key) else { return };
+        let Some(call) = self.calls.get_mut(&key.call) else { return };
+        tracing::debug!(call = key.call, channel = %leg.channel, cause = gone.cause.0, "leg ended");
+        if call.owner == key.leg {
+            self.end(now, key.call, gone.cause.into());
+        } else if call.bridged == Some(key.leg) {
+            self.on_partner_gone(now, key.call, gone.cause);
+        } else {
+            self.on_branch_gone(now, key.call, &leg, gone);
+        }
+    }
+
+    /// The owner is answered.
     pub(super) fn mark_answered(&mut self, now: Instant, id: u64) {
         let longest = self.config.calls.max_time;
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -188,37 +311,26 @@ impl Switch {
         }
         call.answered = Some(now);
         if let Some(at) = now.checked_add(longest) {
-            call.deadline = Some(at);
-            self.deadlines.insert((at, id));
+            self.alarms.set(id, Alarm::Limit, at);
         }
-        let (from, to) = (&call.caller.number, &call.dialled);
-        tracing::debug!(call = id, %from, %to, "call answered");
+        tracing::debug!(call = id, to = %call.dialled, "call answered");
         self.tell(Event::Changed);
     }
 
-    /// The call is over: gives back what it has and writes its record.
-    pub(super) fn finish(&mut self, now: Instant, id: u64, otherwise: Disposition) {
-        let Some(call) = self.calls.remove(&id) else { return };
-        self.sessions.remove(&call.session);
-        if let Some(bridge) = call.bridge {
-            self.bridges.remove(&bridge);
-        }
-        if let Some(at) = call.deadline {
-            self.deadlines.remove(&(at, id));
-        }
-        for pair in &call.pairs {
-            self.ports.release(now, *pair);
-        }
-        if call.pairs.is_empty() {
-            // Nothing was opened.
-        } else {
-            self.tell(Event::Close { call: id });
-        }
-        let disposition = if call.answered.is_some() { Disposition::Answered } else { otherwise };
+    /// Asterisk's name of a new channel, and its unique identity.
+    pub(super) fn name_channel(&mut self, now: Instant, technology: &str, name: &str) -> (String, String) {
+        self.next_channel = self.next_channel.wrapping_add(1);
+        let seconds = super::picture::milliseconds(self.wall(now)) / 1000;
+        let unique = format!("{seconds}.{}", self.next_channel);
+        (format!("{technology}/{name}-{:08x}", self.next_channel), unique)
+    }
+
+    fn write_record(&mut self, now: Instant, call: &Call) {
+        let disposition = if call.answered.is_some() { Disposition::Answered } else { call.otherwise };
         *self.ended.entry(disposition.as_str()).or_default() += 1;
-        let record = self.record(now, &call, disposition);
+        let record = self.record(now, call, disposition);
         tracing::info!(
-            call = id,
+            call = call.id,
             from = %record.src,
             to = %record.dst,
             disposition = disposition.as_str(),
@@ -227,52 +339,48 @@ impl Switch {
             "call ended"
         );
         self.tell(Event::Record(Box::new(record)));
-        self.tell(Event::Changed);
     }
 
     fn record(&self, now: Instant, call: &Call, disposition: Disposition) -> Record {
-        let start = self.wall(call.started);
-        let seconds = start.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let dstchannel = match call.purpose {
-            Purpose::Dial(_) => call.callee().map(|branch| branch.channel.clone()).unwrap_or_default(),
-            Purpose::Application(_) => String::new(),
-        };
+        let (lastapp, lastdata) = call.application();
+        let identity = call.identity.clone();
         Record {
-            accountcode: call.caller.account.clone().unwrap_or_default(),
-            src: call.caller.number.clone(),
+            accountcode: call.account.clone().unwrap_or_default(),
+            src: identity.person.number.clone(),
             dst: call.dialled.clone(),
-            dcontext: "default".to_owned(),
-            clid: match &call.caller.name {
-                Some(name) => format!("\"{name}\" <{}>", call.caller.number),
-                None => call.caller.number.clone(),
-            },
-            channel: call.channel.clone(),
-            dstchannel,
-            lastapp: call.purpose.application().to_owned(),
-            lastdata: call.purpose.data(),
-            start,
+            dcontext: call.context.clone(),
+            clid: clid(&identity.person),
+            channel: identity.channel,
+            dstchannel: call.dstchannel.clone(),
+            lastapp,
+            lastdata,
+            start: self.wall(call.started),
             answer: call.answered.map(|at| self.wall(at)),
             end: self.wall(now),
             duration: now.saturating_duration_since(call.started),
-            billsec: call.answered.map_or_else(Default::default, |at| now.saturating_duration_since(at)),
+            billsec: call.answered.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
             disposition,
-            uniqueid: format!("{seconds}.{}", call.id),
+            uniqueid: identity.unique,
             userfield: String::new(),
         }
     }
+}
 
-    /// Asterisk's name of a new side of a call.
-    pub(super) fn channel(&mut self, name: &str) -> String {
-        self.next_channel = self.next_channel.wrapping_add(1);
-        format!("SIP/{name}-{:08x}", self.next_channel)
+/// Name and number as Asterisk writes them into a record.
+fn clid(person: &CallerId) -> String {
+    match (person.name.is_empty(), person.number.is_empty()) {
+        (true, _) => person.number.clone(),
+        (false, true) => format!("\"{}\"", person.name),
+        (false, false) => format!("\"{}\" <{}>", person.name, person.number),
     }
 }
 
-/// How a call that was not answered counts, by what its caller was told.
-pub(super) fn disposition(status: StatusCode) -> Disposition {
-    match status.as_u16() {
-        486 | 600 | 603 => Disposition::Busy,
-        408 | 480 | 487 => Disposition::NoAnswer,
+/// How a call counts that a Dial ended with, when it is never answered.
+pub(super) fn disposition(status: DialStatus) -> Disposition {
+    match status {
+        DialStatus::Answer => Disposition::Answered,
+        DialStatus::Busy => Disposition::Busy,
+        DialStatus::NoAnswer | DialStatus::Cancel => Disposition::NoAnswer,
         _ => Disposition::Failed,
     }
 }
