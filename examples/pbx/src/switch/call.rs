@@ -131,6 +131,13 @@ impl Call {
         }
     }
 
+    /// The leg that has a side of the media: whoever talks there, else whoever is called first.
+    pub(super) fn leg_at(&self, side: Side) -> Option<u32> {
+        let talks = [Some(self.owner), self.bridged].into_iter().flatten();
+        let here = |leg: &u32| self.legs.get(leg).is_some_and(|leg| leg.side == side);
+        talks.chain(self.legs.keys().copied()).find(here)
+    }
+
     pub(super) fn number(&mut self) -> u32 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);

@@ -1,32 +1,36 @@
 //! The switch: who may register and call, whom a number means, and what becomes of each call. Sans-IO.
 //!
-//! It joins the agent (calls), the authenticator and the registrar (who is who, and where) and the B2BUA (two phones, one
-//! call). A driver owns sockets and clock, hands it inputs, and carries out its outputs; [`Event`]s among these are the
+//! It joins the agent and the IAX2 endpoint (legs), the authenticator and the registrar (who is who, and where) and the
+//! dialplan (what is done with a call). Every call goes one way: whoever calls runs a thread of the dialplan; its Dial makes
+//! further legs, and the first that answers is joined with who called. A driver owns sockets and clock, hands it inputs, and carries out its outputs; [`Event`]s among these are the
 //! duties of this program alone: media, records.
 
-mod answer;
+mod alarms;
 mod bridge;
 mod call;
-mod description;
+mod cause;
+mod dial;
 mod drain;
-mod gate;
-mod incoming;
-mod outside;
+mod ends;
+mod horizon;
+mod iax;
+mod keep_alive;
+mod leg;
+mod local;
 mod picture;
-mod register;
+mod runner;
+mod sip;
+mod transfer;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use rtp::ports::{Allocator, Pair};
-use sip_core::{StatusCode, header::HeaderName};
-use sip_proxy::{
-    b2bua::{self, B2bua},
-    registrar::Registrar,
-};
+use rtp::{ports::Allocator, relay::Side};
+use sip_proxy::registrar::Registrar;
 use sip_transaction::{
     ConnectionId, Input, ListenerConfig, ListenerId, Refused,
     agent::{self, Agent, SessionId},
@@ -34,12 +38,19 @@ use sip_transaction::{
 
 use crate::{
     cdr::Record,
-    config::{Application, Config},
+    config::Config,
+    dialplan::{Dialplan, World},
     media,
 };
+use alarms::{Alarm, Alarms};
 use call::Call;
+use cause::Cause;
+use dial::Ringing;
 use drain::Drain;
-use gate::Gate;
+use horizon::Horizon;
+use keep_alive::KeepAlive;
+use leg::{LegKey, Told};
+use sip::Gate;
 
 /// What a driver must do for the switch.
 pub type Output = sip_transaction::Output<Event>;
@@ -47,14 +58,15 @@ pub type Output = sip_transaction::Output<Event>;
 /// What only this program can do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// Bind the sockets of a call, then say [`Switch::media_ready`] or [`Switch::media_failed`].
+    /// Give a side of a call's media an end, or another one, then say [`Switch::media_ready`] or
+    /// [`Switch::media_failed`]. The first one of a call begins its media.
     Open {
         /// The call.
         call: u64,
-        /// What is done with its media.
-        plan: media::Plan,
-        /// The ports: the caller's, then the callee's when two phones talk.
-        pairs: Vec<Pair>,
+        /// The side.
+        side: Side,
+        /// Its end.
+        end: media::End,
     },
     /// Tell a call's media something.
     Order {
@@ -84,20 +96,23 @@ const REST: Duration = Duration::from_secs(5);
 pub struct Switch {
     config: Config,
     agent: Agent,
-    b2bua: B2bua,
     gate: Gate,
     registrar: Registrar,
+    keep_alives: KeepAlive,
     ports: Allocator,
     media_address: IpAddr,
     now: Option<Instant>,
     /// A reading of both clocks at one moment.
     clock: (Instant, SystemTime),
     started: SystemTime,
+    /// What all threads of the dialplan share.
+    world: World,
     calls: BTreeMap<u64, Call>,
-    /// Calls of the switch itself (echo, tone) and those that wait for their media, by session.
-    sessions: HashMap<SessionId, u64>,
-    bridges: HashMap<b2bua::CallId, u64>,
-    deadlines: BTreeSet<(Instant, u64)>,
+    /// The legs on SIP, by their sessions.
+    sessions: HashMap<SessionId, LegKey>,
+    alarms: Alarms,
+    ringing: Ringing,
+    horizon: Horizon,
     next_call: u64,
     next_channel: u32,
     drain: Option<Drain>,
@@ -111,7 +126,7 @@ impl Switch {
     /// `media_address` is what SDP names.
     #[must_use]
     pub fn new(config: Config, media_address: IpAddr, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let [agent_seed, gate_seed, registrar_seed, port_seed] = seeds(seed);
+        let [agent_seed, gate_seed, registrar_seed, port_seed, world_seed, node_seed] = seeds(seed);
         let limits = &config.limits;
         let endpoint = sip_transaction::Config {
             server_transactions: limits.transactions,
@@ -126,34 +141,31 @@ impl Switch {
                 endpoint,
                 // Two sides a call, and those that are only asked for their password.
                 sessions: limits.calls.saturating_mul(2).saturating_add(limits.transactions),
-                // Longer than the ring time, so that what the caller hears is decided here.
-                ring: config.calls.ring_time.saturating_add(Duration::from_secs(180)),
+                // Longer than the dialplan lets anything ring, so that what the caller hears is decided there.
+                ring: config.calls.max_time,
                 user_agent: Some(concat!("Tandem PBX/", env!("CARGO_PKG_VERSION")).to_owned()),
                 ..agent::Config::default()
             },
             agent_seed,
         );
-        let b2bua = B2bua::new(b2bua::Config {
-            calls: limits.calls,
-            branches: config.registration.per_account,
-            ring: config.calls.ring_time,
-            ..b2bua::Config::default()
-        });
+        let [a, b, c, d, e, f, g, h, ..] = node_seed;
         Self {
             gate: Gate::new(&config, gate_seed, now),
-            registrar: register::registrar(&config, registrar_seed),
+            registrar: sip::registrar(&config, registrar_seed),
+            keep_alives: KeepAlive::default(),
             ports: Allocator::new(config.rtp.ports.clone(), REST, port_seed),
+            world: World::new(&config.dialplan, world_seed, jiff::tz::TimeZone::system()),
             config,
             agent,
-            b2bua,
             media_address,
             now: None,
             clock: (now, wall),
             started: wall,
             calls: BTreeMap::new(),
             sessions: HashMap::new(),
-            bridges: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            alarms: Alarms::default(),
+            ringing: Ringing::default(),
+            horizon: Horizon::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
             next_call: 1,
             next_channel: 0,
             drain: None,
@@ -206,15 +218,12 @@ impl Switch {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clamp(now);
         self.agent.handle_timeout(now);
-        self.b2bua.handle_timeout(now, &mut self.agent);
         self.gate.handle_timeout(now);
         self.on_registrar_timeout(now);
-        while let Some(&(at, id)) = self.deadlines.first()
-            && at <= now
-        {
-            self.deadlines.remove(&(at, id));
-            tracing::info!(call = id, "call ended: it reached the longest time");
-            self.end(now, id);
+        self.on_keep_alive_timeout(now);
+        self.set_world_clock(now);
+        while let Some((id, alarm)) = self.alarms.pop(now) {
+            self.on_alarm(now, id, alarm);
         }
         self.on_drain_timeout(now);
         self.pump(now);
@@ -229,39 +238,50 @@ impl Switch {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = self.deadlines.first().map(|(at, _)| *at);
         let parts = [
             self.agent.poll_timeout(),
-            self.b2bua.poll_timeout(),
             self.gate.poll_timeout(),
             self.registrar.poll_timeout(),
-            own,
+            self.keep_alives.next(),
+            self.alarms.next(),
             self.drain.as_ref().and_then(Drain::timeout),
         ];
         parts.into_iter().flatten().min()
     }
 
-    /// The sockets of a call are bound.
-    pub fn media_ready(&mut self, now: Instant, call: u64) {
+    /// The end that [`Event::Open`] asked for is there.
+    pub fn media_ready(&mut self, now: Instant, call: u64, side: Side) {
         let now = self.clamp(now);
-        self.on_media_ready(now, call);
+        self.on_media_ready(now, call, side);
         self.pump(now);
     }
 
-    /// The sockets of a call could not be bound: another program has one of the ports.
-    pub fn media_failed(&mut self, now: Instant, call: u64) {
+    /// The sockets of an end could not be bound: another program has one of the ports.
+    pub fn media_failed(&mut self, now: Instant, call: u64, side: Side) {
         let now = self.clamp(now);
-        self.on_media_failed(now, call);
+        self.on_media_failed(now, call, side);
         self.pump(now);
     }
 
-    /// A call's media is silent on both sides: they are gone.
-    pub fn media_silent(&mut self, now: Instant, call: u64) {
+    /// What a call's media tells.
+    pub fn handle_media(&mut self, now: Instant, event: media::Event) {
         let now = self.clamp(now);
-        if self.calls.contains_key(&call) {
-            tracing::info!(call, "call ended: neither side sends media");
+        match event {
+            media::Event::Silent { call } => {
+                if self.calls.contains_key(&call) {
+                    tracing::info!(call, "call ended: neither side sends media");
+                }
+                self.end(now, call, Cause::NORMAL.into());
+            }
+            media::Event::Played { call, side, complete } => self.on_played(now, call, side, complete),
+            media::Event::Digit { call, side, digit, press: media::Press::End(duration), passed } => {
+                let leg = self.calls.get(&call).and_then(|call| call.leg_at(side));
+                if let Some(leg) = leg {
+                    self.on_leg(now, LegKey { call, leg }, Told::Digit { digit, duration, passed });
+                }
+            }
+            media::Event::Digit { .. } => {}
         }
-        self.end(now, call);
         self.pump(now);
     }
 
@@ -269,9 +289,31 @@ impl Switch {
     pub fn hangup(&mut self, now: Instant, call: u64) -> bool {
         let now = self.clamp(now);
         let known = self.calls.contains_key(&call);
-        self.end(now, call);
+        self.end(now, call, Cause::NORMAL.into());
         self.pump(now);
         known
+    }
+
+    fn on_alarm(&mut self, now: Instant, id: u64, alarm: Alarm) {
+        match alarm {
+            Alarm::Limit => {
+                tracing::info!(call = id, "call ended: it reached the longest time");
+                self.end(now, id, Cause::NORMAL.into());
+            }
+            Alarm::Wait(runner) => self.on_wait_over(now, id, runner),
+            Alarm::Ring(runner) => self.on_ring_over(now, id, runner),
+            Alarm::Talk => self.on_talk_over(now, id),
+            Alarm::Transfer => self.transfer(now, id),
+        }
+    }
+
+    fn dialplan(&self) -> Arc<Dialplan> {
+        Arc::clone(&self.config.dialplan)
+    }
+
+    fn set_world_clock(&mut self, now: Instant) {
+        let since = self.wall(now).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.world.set_clock(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Time never goes back.
@@ -313,96 +355,37 @@ impl Switch {
 
     /// Takes what the machines below have to say until they are silent.
     fn pump(&mut self, now: Instant) {
-        loop {
-            let mut silent = true;
-            while let Some(output) = self.agent.poll_output() {
-                silent = false;
-                match output.into_event() {
-                    Ok(event) => {
-                        if let Some(event) = self.b2bua.handle_event(now, &mut self.agent, event) {
-                            self.on_event(now, event);
-                        }
-                    }
-                    Err(duty) => self.outputs.extend(without_event(duty)),
-                }
-                // In order: what the B2BUA makes of an event comes before the next one.
-                self.pump_bridges(now);
-            }
-            silent &= !self.pump_bridges(now);
-            if silent {
-                break;
+        self.set_world_clock(now);
+        while let Some(output) = self.agent.poll_output() {
+            match output.into_duty() {
+                Ok(duty) => self.outputs.push_back(duty),
+                Err(event) => self.on_event(now, event),
             }
         }
         self.on_drain_progress(now);
     }
 
-    fn pump_bridges(&mut self, now: Instant) -> bool {
-        let mut spoke = false;
-        while let Some(event) = self.b2bua.poll_event() {
-            spoke = true;
-            self.on_bridge_event(now, event);
-        }
-        spoke
-    }
-
     fn on_event(&mut self, now: Instant, event: agent::Event) {
         use agent::Event as Told;
-        match event {
-            Told::Incoming { session, request, mandatory, source, sdp } => {
-                self.on_incoming(now, session, request, &mandatory, source, sdp);
+        match self.on_session(now, event) {
+            Some(Told::Incoming { session, request, mandatory, source, sdp }) => {
+                self.on_incoming(now, session, &request, &mandatory, source, sdp);
             }
-            Told::Acknowledged { session, sdp } => self.on_acknowledged(now, session, sdp),
-            Told::Offer { session, sdp, .. } => self.on_offer(now, session, sdp),
-            Told::InDialog { session, id, request } => self.on_inside(now, session, id, &request),
-            Told::Ended { session, cause, .. } => self.on_session_ended(now, session, cause),
-            Told::Request { id, request, mandatory, source } => {
+            Some(Told::Request { id, request, mandatory, source }) => {
                 self.on_outside(now, id, &request, &mandatory, source);
             }
-            Told::ConnectionClosed { connection, .. } => self.on_connection_closed(connection),
-            // Calls of the switch's own are never outgoing, and it sends no requests of its own.
+            Some(Told::ConnectionClosed { connection, .. }) => self.on_connection_closed(connection),
+            // What is left is of sessions that we are done with.
             _ => {}
         }
     }
-
-    /// Refuses a call, and counts why.
-    fn refuse(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        status: StatusCode,
-        reason: &'static str,
-        headers: &[(HeaderName, bytes::Bytes)],
-    ) {
-        self.count_refusal(reason);
-        // The caller may have gone meanwhile.
-        let _ = self.agent.reject(now, session, status, headers);
-    }
-
-    /// The application of a number, or the account.
-    fn destination(&self, number: &str) -> Option<Destination> {
-        if let Some(application) = self.config.extensions.get(number) {
-            return Some(Destination::Application(*application));
-        }
-        self.config.account(number).map(|account| Destination::Account(account.name.clone()))
-    }
 }
 
-/// Whom a number means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Destination {
-    Application(Application),
-    Account(String),
-}
-
-fn without_event(duty: agent::Output) -> Option<Output> {
-    duty.into_duty().ok()
-}
-
-/// Four seeds from one.
-fn seeds(seed: [u8; 32]) -> [[u8; 32]; 4] {
+/// Seeds from one.
+fn seeds<const N: usize>(seed: [u8; 32]) -> [[u8; 32]; N] {
     use rand_chacha::rand_core::{RngCore, SeedableRng};
     let mut random = rand_chacha::ChaCha20Rng::from_seed(seed);
-    let mut seeds = [[0; 32]; 4];
+    let mut seeds = [[0; 32]; N];
     for part in &mut seeds {
         random.fill_bytes(part);
     }

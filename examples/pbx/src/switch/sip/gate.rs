@@ -11,15 +11,18 @@ use sip_core::{
 use sip_proxy::authenticator::{self, Authenticator, Cause, Challenges, Guard, GuardConfig, Refusal, Role};
 use sip_transaction::Source;
 
-use crate::{config::Config, status::Table};
+use crate::{
+    config::{Account, Acl, Config, Network},
+    status::Table,
+};
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub(super) enum Decision {
+pub(in crate::switch) enum Decision {
     /// It comes from this account.
     Accepted { account: String },
-    /// It comes from a trusted address.
-    Trusted,
+    /// It comes from a trusted address: that of an account, or of nobody in particular.
+    Trusted { account: Option<String> },
     /// It is to be answered 401.
     Challenge {
         /// The values of WWW-Authenticate.
@@ -32,22 +35,26 @@ pub(super) enum Decision {
 }
 
 /// Why a source that guesses is refused.
-pub(super) const BANNED: &str = "banned";
+pub(in crate::switch) const BANNED: &str = "banned";
 
 /// The gate.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(in crate::switch) struct Gate {
     authenticator: Authenticator,
     /// Hashes are made once, so that known and unknown users cost the same.
     secrets: HashMap<(Bytes, Algorithm), Ha1>,
     trusted: Vec<IpAddr>,
+    /// The accounts' names by their user names; whose calls are taken by their address; and where each may come from.
+    names: HashMap<String, String>,
+    networks: Vec<(Network, String)>,
+    rules: HashMap<String, Acl>,
     remembered: usize,
     guard: Guard,
     watched: usize,
 }
 
 impl Gate {
-    pub(super) fn new(config: &Config, seed: [u8; 32], now: Instant) -> Self {
+    pub(in crate::switch) fn new(config: &Config, seed: [u8; 32], now: Instant) -> Self {
         let realm = &config.sip.realm;
         let settings = authenticator::Config {
             nonce_lifetime: config.sip.nonce_time,
@@ -68,24 +75,49 @@ impl Gate {
             }
         }
         let remembered = settings.remembered_nonces;
+        let accounts = || config.accounts.iter();
+        let named = accounts().map(|account| (account.user().to_owned(), account.name.clone())).collect();
+        let of = |account: &Account| -> Vec<_> {
+            account.trusted.iter().map(|network| (*network, account.name.clone())).collect()
+        };
+        let networks = accounts().flat_map(of).collect();
+        let limited = accounts().filter(|account| !account.acl.is_empty());
+        let rules = limited.map(|account| (account.name.clone(), account.acl.clone())).collect();
         let trusted = config.sip.trusted.iter().map(IpAddr::to_canonical).collect();
         let guard = GuardConfig { exempt: config.sip.trusted.clone(), ..GuardConfig::default() };
         let watched = guard.sources;
         let authenticator = Authenticator::new(settings, seed, now);
-        Self { authenticator, secrets, trusted, remembered, guard: Guard::new(guard), watched }
+        Self {
+            authenticator,
+            secrets,
+            trusted,
+            names: named,
+            networks,
+            rules,
+            remembered,             guard: Guard::new(guard),
+            watched,
+        }
     }
 
     /// Decides about a call.
-    pub(super) fn decide(&mut self, now: Instant, request: &Request, source: &Source) -> Decision {
-        if self.trusted.contains(&source.remote.ip().to_canonical()) {
-            return Decision::Trusted;
+    pub(in crate::switch) fn decide(&mut self, now: Instant, request: &Request, source: &Source) -> Decision {
+        let ip = source.remote.ip().to_canonical();
+        if let Some((_, account)) = self.networks.iter().find(|(network, _)| network.contains(ip)) {
+            return Decision::Trusted { account: Some(account.clone()) };
+        }
+        if self.trusted.contains(&ip) {
+            return Decision::Trusted { account: None };
         }
         if self.is_banned(now, source) {
             return Decision::Refused { status: StatusCode::FORBIDDEN, reason: BANNED };
         }
         match self.authenticate(now, request, source) {
             authenticator::Decision::Accepted(identity) => {
-                Decision::Accepted { account: String::from_utf8_lossy(&identity.username).into_owned() }
+                let account = self.account_of(&identity.username);
+                if !self.may_come_from(&account, ip) {
+                    return Decision::Refused { status: StatusCode::FORBIDDEN, reason: "acl" };
+                }
+                Decision::Accepted { account }
             }
             authenticator::Decision::Challenge(challenges) => {
                 let wrong = challenges.cause() == Cause::Wrong;
@@ -98,8 +130,19 @@ impl Gate {
         }
     }
 
+    /// The account of a user name that was proved.
+    pub(in crate::switch) fn account_of(&self, username: &[u8]) -> String {
+        let username = String::from_utf8_lossy(username).into_owned();
+        self.names.get(&username).cloned().unwrap_or(username)
+    }
+
+    /// Whether an account may come from an address.
+    pub(in crate::switch) fn may_come_from(&self, account: &str, address: IpAddr) -> bool {
+        self.rules.get(account).is_none_or(|rules| rules.allows(address.to_canonical()))
+    }
+
     /// Decides about a registration, for which no address is trusted.
-    pub(super) fn authenticate(&mut self, now: Instant, request: &Request, source: &Source) -> authenticator::Decision {
+    pub(in crate::switch) fn authenticate(&mut self, now: Instant, request: &Request, source: &Source) -> authenticator::Decision {
         let secrets = &self.secrets;
         let decision = self.authenticator.decide(now, request, Role::Server, |query| {
             secrets.get(&(Bytes::copy_from_slice(query.username), query.algorithm)).cloned()
@@ -119,20 +162,20 @@ impl Gate {
     }
 
     /// Whether this source has guessed too often.
-    pub(super) fn is_banned(&self, now: Instant, source: &Source) -> bool {
+    pub(in crate::switch) fn is_banned(&self, now: Instant, source: &Source) -> bool {
         self.guard.is_banned(now, source.remote.ip())
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    pub(in crate::switch) fn handle_timeout(&mut self, now: Instant) {
         self.authenticator.handle_timeout(now);
         self.guard.handle_timeout(now);
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(in crate::switch) fn poll_timeout(&self) -> Option<Instant> {
         [self.authenticator.poll_timeout(), self.guard.poll_timeout()].into_iter().flatten().min()
     }
 
-    pub(super) fn tables(&self) -> [Table; 2] {
+    pub(in crate::switch) fn tables(&self) -> [Table; 2] {
         let (nonces, sources) = (self.authenticator.snapshot().nonces, self.guard.snapshot().sources);
         [
             Table { name: "nonces", size: nonces, limit: Some(self.remembered), per_call: false },
@@ -141,7 +184,7 @@ impl Gate {
     }
 
     /// What was decided since the start.
-    pub(super) fn counters(&self) -> [(&'static str, u64); 4] {
+    pub(in crate::switch) fn counters(&self) -> [(&'static str, u64); 4] {
         let counters = self.authenticator.snapshot().counters;
         [
             ("digest_accepted", counters.accepted),
@@ -153,7 +196,7 @@ impl Gate {
 }
 
 /// Why a request was refused, for metrics.
-pub(super) fn name(refusal: Refusal) -> &'static str {
+pub(in crate::switch) fn name(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Malformed => "malformed_credentials",
         Refusal::WrongUri => "credentials_for_another_uri",

@@ -1,33 +1,43 @@
-//! New calls: may this caller call, and whom does the number mean?
+//! New calls on SIP: may this caller call, and where does his dialplan begin?
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use sip_core::{
     Mandatory, Request, StatusCode,
-    header::{HeaderName, Route},
+    header::{HeaderName, UserAgent},
     sdp::Session,
-    uri::{SipUri, Uri},
+    uri::Uri,
 };
-use sip_transaction::{
-    Source, Target,
-    agent::{Invite, SessionId},
-};
+use sip_transaction::{Source, agent::SessionId};
 
 use super::{
-    Destination, Switch,
-    call::{Branch, Call, Caller, Purpose, Waiting, text},
-    description::{Voice, audio},
+    super::{
+        Switch,
+        call::{Entrance, text},
+        horizon::Origin,
+        leg::Kind,
+    },
+    SipLeg, choices,
     gate::Decision,
 };
-use crate::cdr::Disposition;
+use crate::{config::DEFAULT_CONTEXT, dialplan::CallerId};
+
+/// Who calls, as far as we vouch for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Caller {
+    /// The account, unless it is a trusted address.
+    account: Option<String>,
+    person: CallerId,
+    context: String,
+}
 
 impl Switch {
-    pub(super) fn on_incoming(
+    pub(in crate::switch) fn on_incoming(
         &mut self,
         now: Instant,
         session: SessionId,
-        request: Request,
+        request: &Request,
         mandatory: &Mandatory,
         source: Source,
         sdp: Option<Bytes>,
@@ -37,17 +47,16 @@ impl Switch {
             self.refuse_later(now, session, "draining", after);
             return;
         }
-        let Some(caller) = self.identify(now, session, &request, mandatory, source) else { return };
-        if self.calls.len() >= self.config.limits.calls {
-            self.refuse_later(now, session, "calls", 10);
+        let Some(caller) = self.identify(now, session, request, mandatory, source) else { return };
+        if !self.has_room(now, session, &caller) {
             return;
         }
-        let of_account = self.calls.values().filter(|call| call.caller.account == caller.account).count();
-        if caller.account.is_some() && of_account >= self.config.limits.calls_per_account {
-            self.refuse_later(now, session, "calls_per_account", 10);
+        let hops = mandatory.max_forwards.unwrap_or(70);
+        let Some(hops) = hops.checked_sub(1) else {
+            self.refuse(now, session, StatusCode::TOO_MANY_HOPS, "hops", &[]);
             return;
-        }
-        let Some(dialled) = dialled(&request) else {
+        };
+        let Some(dialled) = dialled(request) else {
             self.refuse(now, session, StatusCode::UNSUPPORTED_URI_SCHEME, "scheme", &[]);
             return;
         };
@@ -55,35 +64,64 @@ impl Switch {
             None => None,
             Some(Ok(offer)) => Some(offer),
             Some(Err(error)) => {
-                tracing::debug!(%error, from = %caller.number, "an offer is not understood");
+                tracing::debug!(%error, from = %caller.person.number, "an offer is not understood");
                 self.refuse(now, session, StatusCode::BAD_REQUEST, "sdp", &[]);
                 return;
             }
         };
-        let destination = self.destination(&dialled);
-        let purpose = match &destination {
-            Some(Destination::Application(application)) => Purpose::Application(*application),
-            Some(Destination::Account(account)) => Purpose::Dial(account.clone()),
-            None => Purpose::Dial(dialled.clone()),
-        };
-        let id = self.enter(now, session, purpose, caller, source, dialled);
-        match destination {
-            None => self.refuse_call(now, id, StatusCode::NOT_FOUND, "unknown_extension"),
-            Some(_) if offer.as_ref().is_some_and(|offer| audio(offer).is_none()) => {
-                self.refuse_call(now, id, StatusCode::NOT_ACCEPTABLE_HERE, "no_codec");
-            }
-            Some(Destination::Application(_)) => {
-                self.wait_for_media(now, id, Waiting { request, offer, invites: Vec::new() });
-            }
-            Some(Destination::Account(account)) => {
-                let invites = self.branches(now, id, &account);
-                if invites.is_empty() {
-                    self.refuse_call(now, id, StatusCode::TEMPORARILY_UNAVAILABLE, "not_registered");
-                } else {
-                    self.wait_for_media(now, id, Waiting { request, offer, invites });
-                }
-            }
+        let account = caller.account.as_deref().and_then(|name| self.config.account(name));
+        let mut sip = SipLeg::new(session, false, source.remote.ip(), self.next_call.wrapping_mul(1 << 16));
+        sip.codecs = account.and_then(|account| account.codecs.clone());
+        sip.dtmf = account.map(|account| account.dtmf).unwrap_or_default();
+        let usable = offer.as_ref().is_none_or(|offer| {
+            choices(offer).iter().any(|choice| choice.is_among(sip.codecs.as_deref()))
+        });
+        if !usable {
+            self.refuse(now, session, StatusCode::NOT_ACCEPTABLE_HERE, "no_codec", &[]);
+            return;
         }
+        sip.offer = offer;
+        let remote = source.remote.ip().to_string();
+        let mut items = vec![("peerip".to_owned(), remote.clone()), ("recvip".to_owned(), remote)];
+        if let Ok(Some(agent)) = request.headers().typed::<UserAgent>() {
+            items.push(("useragent".to_owned(), text(agent.to_string().as_bytes())));
+        }
+        let name = caller.account.clone().unwrap_or_else(|| source.remote.ip().to_string());
+        self.enter(
+            now,
+            Entrance {
+                kind: Kind::Sip(sip),
+                technology: "SIP",
+                name,
+                peer: caller.account.clone(),
+                account: caller.account,
+                person: caller.person,
+                address: source.remote,
+                context: caller.context,
+                dialled,
+                language: "en".to_owned(),
+                origin: Origin::default(),
+                hops,
+                items,
+            },
+        );
+    }
+
+    /// Whether there is room for one more call; otherwise it has been refused.
+    fn has_room(&mut self, now: Instant, session: SessionId, caller: &Caller) -> bool {
+        let limits = self.config.limits;
+        if self.calls.len() >= limits.calls {
+            self.refuse_later(now, session, "calls", 10);
+            return false;
+        }
+        let Some(account) = &caller.account else { return true };
+        let limit = self.config.account(account).and_then(|account| account.max_calls);
+        let count = self.calls.values().filter(|call| call.account.as_ref() == Some(account)).count();
+        if count >= limit.unwrap_or(limits.calls_per_account) {
+            self.refuse_later(now, session, "calls_per_account", 10);
+            return false;
+        }
+        true
     }
 
     /// Who calls: an account that proved its password, or a trusted address. `None` when the call has been refused.
@@ -98,15 +136,35 @@ impl Switch {
         match self.gate.decide(now, request, &source) {
             Decision::Accepted { account } => {
                 self.agent.trust(source.remote.ip());
-                let name = self.config.account(&account).and_then(|account| account.caller_id.clone());
+                let Some(account) = self.config.account(&account).filter(|account| account.may_call) else {
+                    self.refuse(now, session, StatusCode::FORBIDDEN, "may_not_call", &[]);
+                    return None;
+                };
                 // Whatever From says: a number is only whose password was proved.
-                Some(Caller { number: account.clone(), account: Some(account), name })
+                let person = CallerId {
+                    number: account.number().to_owned(),
+                    name: account.caller_id.clone().unwrap_or_default(),
+                };
+                Some(Caller { account: Some(account.name.clone()), person, context: account.context.clone() })
             }
-            Decision::Trusted => {
+            Decision::Trusted { account } => {
                 let from = &mandatory.from.name_addr;
                 let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| text(user.as_ref())));
-                let name = from.display.as_ref().map(|display| text(display)).filter(|name| !name.is_empty());
-                Some(Caller { account: None, number: number.unwrap_or_else(|| "anonymous".to_owned()), name })
+                let name = from.display.as_ref().map(|display| text(display)).unwrap_or_default();
+                let mut person = CallerId { number: number.unwrap_or_else(|| "anonymous".to_owned()), name };
+                let account = account.and_then(|name| self.config.account(&name));
+                // An exchange says who calls, unless it is told what to say.
+                if let Some(number) = account.and_then(|account| account.caller_number.clone()) {
+                    person.number = number;
+                }
+                if let Some(name) = account.and_then(|account| account.caller_id.clone()) {
+                    person.name = name;
+                }
+                Some(Caller {
+                    account: account.map(|account| account.name.clone()),
+                    person,
+                    context: account.map_or_else(|| DEFAULT_CONTEXT.to_owned(), |account| account.context.clone()),
+                })
             }
             Decision::Challenge { values, wrong } => {
                 let headers: Vec<_> = values.into_iter().map(|value| (HeaderName::WWW_AUTHENTICATE, value)).collect();
@@ -130,125 +188,19 @@ impl Switch {
         self.refuse(now, session, StatusCode::SERVICE_UNAVAILABLE, reason, &headers);
     }
 
-    fn enter(
+    /// Refuses a call that has no entry yet, and counts why.
+    fn refuse(
         &mut self,
         now: Instant,
         session: SessionId,
-        purpose: Purpose,
-        caller: Caller,
-        source: Source,
-        dialled: String,
-    ) -> u64 {
-        let id = self.next_call;
-        self.next_call += 1;
-        let channel = self.channel(&caller.number);
-        self.sessions.insert(session, id);
-        let call = Call {
-            id,
-            session,
-            bridge: None,
-            purpose,
-            caller,
-            source,
-            dialled,
-            channel,
-            branches: Vec::new(),
-            chosen: None,
-            started: now,
-            answered: None,
-            ringing: false,
-            ending: false,
-            pairs: Vec::new(),
-            attempts: 0,
-            waiting: None,
-            voices: [Voice::new(id.wrapping_mul(2)), Voice::new(id.wrapping_mul(2).wrapping_add(1))],
-            codec: None,
-            pending: None,
-            held: [false; 2],
-            deadline: None,
-        };
-        tracing::debug!(call = id, from = %call.caller.number, to = %call.dialled, source = %source.remote, "call begins");
-        self.calls.insert(id, call);
-        self.tell(super::Event::Changed);
-        id
+        status: StatusCode,
+        reason: &'static str,
+        headers: &[(HeaderName, Bytes)],
+    ) {
+        self.count_refusal(reason);
+        // The caller may have gone meanwhile.
+        let _ = self.agent.reject(now, session, status, headers);
     }
-
-    fn wait_for_media(&mut self, now: Instant, id: u64, waiting: Waiting) {
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.waiting = Some(waiting);
-        }
-        self.open_media(now, id);
-    }
-
-    /// One INVITE for each phone of an account, to where its registration came from.
-    fn branches(&mut self, now: Instant, id: u64, account: &str) -> Vec<Invite> {
-        let phones = self.phones(now, account);
-        let mut invites = Vec::new();
-        for phone in phones {
-            let channel = self.channel(account);
-            let Some(call) = self.calls.get_mut(&id) else { break };
-            call.branches.push(Branch { channel, address: phone.target.remote });
-            let (number, name) = (call.caller.number.clone(), call.caller.name.clone());
-            let host = phone.target.listener.map(|listener| self.own_host(listener));
-            let from = self.own_address(host.clone(), &number, name.as_deref());
-            let to = self.own_address(host, account, None);
-            let mut invite = Invite::new(phone.target, phone.contact, from, to);
-            invite.routes = phone.routes;
-            invites.push(invite);
-        }
-        invites
-    }
-
-    /// One of our numbers as an address.
-    fn own_address(
-        &self,
-        host: Option<sip_core::uri::HostPort>,
-        user: &str,
-        name: Option<&str>,
-    ) -> sip_core::header::NameAddr {
-        let host = host.unwrap_or_else(|| std::net::SocketAddr::new(self.media_address, 5060).into());
-        let uri = Uri::Sip(SipUri::at(host).with_user(user.as_bytes()));
-        let address = sip_core::header::NameAddr::new(uri);
-        match name {
-            Some(name) => address.with_display(name.to_owned()),
-            None => address,
-        }
-    }
-
-    /// The call has its sockets: rings the phones.
-    pub(super) fn connect(&mut self, now: Instant, id: u64, waiting: Waiting) {
-        let Waiting { request, offer, invites } = waiting;
-        let offered = offer.is_some();
-        let offer = offer.and_then(|offer| self.first_offer(id, offer));
-        if offered && offer.is_none() {
-            self.refuse_call(now, id, StatusCode::NOT_ACCEPTABLE_HERE, "no_codec");
-            return;
-        }
-        let Some(session) = self.calls.get(&id).map(|call| call.session) else { return };
-        let plan = sip_proxy::b2bua::Plan { branches: invites, offer, ring: None, trusted: false };
-        match self.b2bua.connect(now, &mut self.agent, session, &request, plan) {
-            Ok(bridge) => {
-                self.sessions.remove(&session);
-                self.bridges.insert(bridge, id);
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.bridge = Some(bridge);
-                }
-            }
-            Err(error) => {
-                self.refuse(now, session, error.status(), "not_connected", &[]);
-                self.finish(now, id, Disposition::Failed);
-            }
-        }
-    }
-}
-
-/// A phone that can be rung.
-#[derive(Debug, Clone)]
-pub(super) struct Phone {
-    pub(super) contact: Uri,
-    pub(super) target: Target,
-    /// The proxies that its registration came through (RFC 3327).
-    pub(super) routes: Vec<Route>,
 }
 
 /// The number that a request asks for.

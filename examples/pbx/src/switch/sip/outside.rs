@@ -5,13 +5,13 @@ use std::time::Instant;
 use sip_core::{Mandatory, Method, Request, Response, StatusCode, header::HeaderName};
 use sip_transaction::{ConnectionId, ServerId, Source};
 
-use super::Switch;
+use super::super::Switch;
 
 /// What this program takes.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
 
 impl Switch {
-    pub(super) fn on_outside(
+    pub(in crate::switch) fn on_outside(
         &mut self,
         now: Instant,
         id: ServerId,
@@ -49,7 +49,7 @@ impl Switch {
             .build()
     }
 
-    pub(super) fn on_connection_closed(&mut self, connection: ConnectionId) {
+    pub(in crate::switch) fn on_connection_closed(&mut self, connection: ConnectionId) {
         self.forget_connection(connection);
     }
 }

@@ -14,7 +14,11 @@ use sip_proxy::{
 };
 use sip_transaction::{ConnectionId, Source};
 
-use super::{Event, Switch, call::text, gate, incoming::Phone};
+use super::{
+    super::{Event, Switch, call::text, picture},
+    dial::Phone,
+    gate,
+};
 use crate::{
     config::Config,
     status::{Binding, Table},
@@ -26,7 +30,7 @@ fn own_domain() -> Host {
 }
 
 /// The registrar of a configuration.
-pub(super) fn registrar(config: &Config, seed: [u8; 32]) -> Registrar {
+pub(in crate::switch) fn registrar(config: &Config, seed: [u8; 32]) -> Registrar {
     let times = &config.registration;
     let location = location::memory::Config {
         addresses: config.accounts.len().max(1),
@@ -73,10 +77,18 @@ impl Switch {
             }
         };
         self.agent.trust(source.remote.ip());
-        let response = self.registrar.register(now, request, source, Authority::User(&identity.username));
+        let account = self.gate.account_of(&identity.username);
+        if !self.gate.may_come_from(&account, source.remote.ip()) {
+            self.count_refusal("acl");
+            return Response::to(request, StatusCode::FORBIDDEN).build();
+        }
+        let response = self.registrar.register(now, request, source, Authority::User(account.as_bytes()));
+        if response.status().is_success() {
+            self.keep_alive(now, source);
+        }
         if !response.status().is_success() {
             self.count_refusal("registration");
-            let (user, status) = (text(&identity.username), response.status().as_u16());
+            let (user, status) = (text(account.as_bytes()), response.status().as_u16());
             tracing::warn!(%user, from = %source.remote, status, "registration refused");
         }
         self.tell_changes();
@@ -98,7 +110,7 @@ impl Switch {
     }
 
     /// The phones of an account for the picture, also those that cannot be reached.
-    pub(super) fn bindings(&self, now: Instant, account: &str) -> Vec<Binding> {
+    pub(in crate::switch) fn bindings(&self, now: Instant, account: &str) -> Vec<Binding> {
         let Some(address) = self.address_of_record(account) else { return Vec::new() };
         let bindings = self.registrar.location().bindings(now, &address);
         bindings
@@ -107,7 +119,7 @@ impl Switch {
                 transport: binding.source.transport.token(),
                 address: binding.source.remote.to_string(),
                 user_agent: binding.user_agent.as_ref().map(|agent| text(agent)),
-                since: super::picture::milliseconds(self.wall(binding.registered_at)),
+                since: picture::milliseconds(self.wall(binding.registered_at)),
                 expires: binding.remaining_seconds(now).into(),
                 reachable: binding.reachability == Reachability::Reachable,
             })
@@ -121,12 +133,12 @@ impl Switch {
     }
 
     /// Registrations whose time is over are removed.
-    pub(super) fn on_registrar_timeout(&mut self, now: Instant) {
+    pub(in crate::switch) fn on_registrar_timeout(&mut self, now: Instant) {
         self.registrar.handle_timeout(now);
         self.tell_changes();
     }
 
-    pub(super) fn location_tables(&self) -> [Table; 2] {
+    pub(in crate::switch) fn location_tables(&self) -> [Table; 2] {
         let location = self.registrar.snapshot().location;
         let limit = self.config.accounts.len().saturating_mul(self.config.registration.per_account);
         [
