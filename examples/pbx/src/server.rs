@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use rtp::relay::Side;
 use sip_core::uri::{Host, HostPort};
 use sip_transaction::{
     Transport,
@@ -137,8 +138,8 @@ impl Server {
         };
 
         let sip: Vec<_> = listeners.iter().map(|listener| (listener.transport, listener.local)).collect();
-        let (silence, silent) = mpsc::channel(1024);
-        let media = Media::new(media_bind, config.calls.media_timeout, silence);
+        let (tell, told) = mpsc::channel(1024);
+        let media = Media::new(media_bind, config.calls.media_timeout, tell);
         let mut switch = Switch::new(config, media_address, seed, now, wall);
         for listener in listeners {
             switch.add_listener(listener);
@@ -160,7 +161,7 @@ impl Server {
         let http = page.as_ref().map(|(_, local)| *local);
         let task = tokio::spawn(async move {
             let page = page.map(|(listener, _)| tokio::spawn(http::serve(listener, page_control)));
-            edge.run(orders, silent, &publisher).await;
+            edge.run(orders, told, &publisher).await;
             drop(publisher);
             if let Some(page) = page {
                 page.abort();
@@ -195,7 +196,7 @@ impl Edge {
     async fn run(
         &mut self,
         mut orders: mpsc::Receiver<Command>,
-        mut silent: mpsc::Receiver<media::Event>,
+        mut told: mpsc::Receiver<media::Event>,
         publisher: &watch::Sender<Arc<Status>>,
     ) {
         let mut second = interval(Duration::from_secs(1));
@@ -210,9 +211,7 @@ impl Edge {
             tokio::select! {
                 arrival = self.sockets.recv() => self.on_arrivals(arrival),
                 () = driver::sleep_until(self.switch.poll_timeout()) => self.switch.handle_timeout(Instant::now()),
-                Some(media::Event::Silent { call }) = silent.recv() => {
-                    self.switch.media_silent(Instant::now(), call);
-                }
+                Some(event) = told.recv() => self.switch.handle_media(Instant::now(), event),
                 Some(order) = orders.recv() => self.on_order(order),
                 _ = second.tick() => {
                     self.switch.set_clock(Instant::now(), SystemTime::now());
@@ -259,17 +258,7 @@ impl Edge {
         while let Some(output) = self.switch.poll_output() {
             let Some(event) = self.sockets.transmit(output) else { continue };
             match event {
-                Event::Open { call, plan, pairs } => match self.media.open(call, plan, &pairs) {
-                    Ok(()) => self.switch.media_ready(Instant::now(), call),
-                    Err(error) => {
-                        if error.kind() == io::ErrorKind::AddrInUse {
-                            tracing::debug!(call, %error, "media ports are not free");
-                        } else {
-                            tracing::warn!(call, %error, "media ports cannot be bound");
-                        }
-                        self.switch.media_failed(Instant::now(), call);
-                    }
-                },
+                Event::Open { call, side, end } => self.open(call, side, end),
                 Event::Order { call, order } => self.media.order(call, order),
                 Event::Close { call } => self.media.close(call),
                 Event::Record(record) => {
@@ -279,6 +268,25 @@ impl Edge {
                 }
                 Event::Changed => self.changed = true,
                 Event::Drained => self.drained = true,
+            }
+        }
+    }
+
+    fn open(&mut self, call: u64, side: Side, end: media::End) {
+        let opened = match self.media.figures(call) {
+            Some(_) => self.media.attach(call, side, end),
+            None => self.media.start(call, &[(side, end)]),
+        };
+        let now = Instant::now();
+        match opened {
+            Ok(()) => self.switch.media_ready(now, call, side),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::AddrInUse {
+                    tracing::debug!(call, %error, "media ports are not free");
+                } else {
+                    tracing::warn!(call, %error, "media ports cannot be bound");
+                }
+                self.switch.media_failed(now, call, side);
             }
         }
     }

@@ -21,6 +21,11 @@ pub struct Status {
     pub extensions: Vec<Extension>,
     /// Everybody who may register, registered or not.
     pub accounts: Vec<Account>,
+    /// The name of this system.
+    pub name: Option<String>,
+    /// The lines of `dialplan show`, by context.
+    #[serde(skip)]
+    pub dialplan: std::sync::Arc<crate::dialplan::Dialplan>,
     /// Calls that are being set up or run, oldest first.
     pub calls: Vec<Call>,
     /// The size of every table.
@@ -53,8 +58,27 @@ pub struct Account {
     pub name: String,
     /// Shown to those called.
     pub caller_id: Option<String>,
+    /// Where in the dialplan its calls begin.
+    pub context: String,
+    /// Where it always is; it registers when absent.
+    pub fixed: Option<String>,
+    /// Calls that it is in.
+    pub calls: usize,
+    /// How it is reached, when that is watched.
+    pub qualify: Option<Qualify>,
     /// The phones registered.
     pub bindings: Vec<Binding>,
+}
+
+/// How a watched account is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Qualify {
+    /// Whether it answered at all.
+    pub reachable: bool,
+    /// Whether that took too long.
+    pub lagged: bool,
+    /// How long the last answer took.
+    pub milliseconds: Option<u64>,
 }
 
 /// A registered phone.
@@ -85,10 +109,8 @@ pub enum State {
     Calling,
     /// The other side rings.
     Ringing,
-    /// Both sides talk.
+    /// It is answered.
     Up,
-    /// It ends.
-    Ending,
 }
 
 impl State {
@@ -99,7 +121,6 @@ impl State {
             Self::Calling => "calling",
             Self::Ringing => "ringing",
             Self::Up => "up",
-            Self::Ending => "ending",
         }
     }
 }
@@ -113,11 +134,13 @@ pub struct Call {
     pub state: State,
     /// The number dialled.
     pub dialled: String,
+    /// Where the dialplan is.
+    pub step: Step,
     /// What is done with it: `Dial`, `Echo`, `Milliwatt`.
-    pub application: &'static str,
+    pub application: String,
     /// To whom, for `Dial`.
     pub data: String,
-    /// When the INVITE came.
+    /// When it began.
     pub started: u64,
     /// When it was answered.
     pub answered: Option<u64>,
@@ -125,21 +148,44 @@ pub struct Call {
     pub codec: Option<String>,
     /// Who called.
     pub caller: Side,
-    /// Who was called, when it is a phone.
+    /// Who was called: who answered, or the first that is called.
     pub callee: Option<Side>,
+    /// The others that are called at once.
+    pub others: Vec<Side>,
 }
 
-/// One side of a call.
+/// A place in the dialplan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The context.
+    pub context: String,
+    /// The extension.
+    pub extension: String,
+    /// The priority.
+    pub priority: u32,
+}
+
+/// One side of a call: a channel.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Side {
     /// Asterisk's name of it, `SIP/1001-00000001`.
     pub channel: String,
+    /// Its identity, `1700000000.12`.
+    pub unique: String,
     /// Its number.
     pub number: String,
     /// Its name.
     pub name: Option<String>,
+    /// The account or peer.
+    pub peer: Option<String>,
     /// Where its signalling comes from.
     pub address: String,
+    /// In Asterisk's words: `Down`, `Ring`, `Ringing`, `Up`.
+    pub state: &'static str,
+    /// Since when it is there.
+    pub since: u64,
+    /// Its codec.
+    pub codec: Option<String>,
     /// Whether it put the other on hold.
     pub held: bool,
     /// What is heard from it.
@@ -187,6 +233,13 @@ pub struct Totals {
     pub rtp: BTreeMap<&'static str, u64>,
     /// Call records that could not be written.
     pub cdr_errors: u64,
+}
+
+impl Call {
+    /// All channels of the call.
+    pub fn sides(&self) -> impl Iterator<Item = &Side> {
+        std::iter::once(&self.caller).chain(&self.callee).chain(&self.others)
+    }
 }
 
 impl Status {

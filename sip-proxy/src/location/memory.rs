@@ -153,6 +153,12 @@ impl Memory {
         Ok(())
     }
 
+    /// Whether bindings that can be reached depend on a connection.
+    #[must_use]
+    pub fn has_connection(&self, connection: ConnectionId) -> bool {
+        self.connections.contains_key(&connection)
+    }
+
     /// Notes that a connection was closed: bindings that depend on it cannot be reached until they are registered again.
     pub fn handle_connection_closed(&mut self, connection: ConnectionId) {
         for address in self.connections.remove(&connection).unwrap_or_default() {

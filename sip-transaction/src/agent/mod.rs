@@ -179,6 +179,14 @@ impl Agent {
         self.pump(now);
     }
 
+    /// Sends a double CRLF down a connection (RFC 5626 §3.5.1). `false` when it is not open.
+    pub fn keep_alive(&mut self, now: Instant, connection: ConnectionId) -> bool {
+        let now = self.clamp(now);
+        let open = self.endpoint.keep_alive(now, connection);
+        self.pump(now);
+        open
+    }
+
     /// Says that an address is not a stranger's: it authenticated itself, or the application knows it.
     pub fn trust(&mut self, address: IpAddr) {
         self.endpoint.trust(address);

@@ -43,7 +43,7 @@ impl Collector for Picture {
         let started = i64::try_from(status.started / 1000).unwrap_or(i64::MAX);
         gauge(&mut encoder, "start_time_seconds", "When the program started, in seconds since 1970.", started)?;
 
-        let states = [status::State::Calling, status::State::Ringing, status::State::Up, status::State::Ending];
+        let states = [status::State::Calling, status::State::Ringing, status::State::Up];
         let by_state = states.map(|state| (state.as_str(), to_i64(status.calls_in(state))));
         gauges(&mut encoder, "calls", "Calls at this moment, by state.", "state", by_state)?;
 

@@ -23,12 +23,12 @@ use super::{
     ends::EndState,
     horizon::Origin,
     leg::{Kind, Leg, LegKey, Stage},
-    runner::{Role, Runner, Wait},
+    runner::{Role, Runner},
     transfer::Collecting,
 };
 use crate::{
     cdr::{Disposition, Record},
-    dialplan::{CallerId, DialStatus, Dialled, Facts, Thread},
+    dialplan::{CallerId, DialStatus, Facts, Thread},
 };
 
 #[derive(Debug)]
@@ -332,7 +332,7 @@ impl Switch {
         (format!("{technology}/{name}-{:08x}", self.next_channel), unique)
     }
 
-    fn write_record(&mut self, now: Instant, call: &Call) {
+    pub(super) fn write_record(&mut self, now: Instant, call: &Call) {
         let disposition = if call.answered.is_some() { Disposition::Answered } else { call.otherwise };
         *self.ended.entry(disposition.as_str()).or_default() += 1;
         let record = self.record(now, call, disposition);

@@ -19,7 +19,6 @@ impl Cause {
     pub(super) const NO_ANSWER: Self = Self(19);
     /// Not registered.
     pub(super) const ABSENT: Self = Self(20);
-    pub(super) const REJECTED: Self = Self(21);
     pub(super) const EXCHANGE_ROUTING: Self = Self(25);
     pub(super) const ANSWERED_ELSEWHERE: Self = Self(26);
     pub(super) const OUT_OF_ORDER: Self = Self(27);
@@ -68,7 +67,7 @@ impl Cause {
             29 | 79 => StatusCode::NOT_IMPLEMENTED,
             34 | 38 | 41 | 42 | 47 | 58 | 88 => StatusCode::SERVICE_UNAVAILABLE,
             65 | 70 => StatusCode::NOT_ACCEPTABLE_HERE,
-            102 => StatusCode::SERVER_TIME_OUT,
+            102 => StatusCode::SERVER_TIMEOUT,
             _ => StatusCode::SERVER_INTERNAL_ERROR,
         }
     }

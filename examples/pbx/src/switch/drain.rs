@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Event, Switch};
-use crate::cdr::Disposition;
+use super::{Event, Switch, cause::Cause};
 
 /// How long the last answers to BYE are waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -75,7 +74,7 @@ impl Switch {
                 tracing::warn!(calls = running.len(), "calls are hung up: their time is over");
             }
             for id in running {
-                self.end(now, id);
+                self.end(now, id, Cause::NORMAL.into());
             }
         }
     }
@@ -97,11 +96,6 @@ impl Switch {
         }
         if quiet || drain.farewell.is_some_and(|at| at <= now) {
             drain.told = true;
-            // What nobody would answer any more, such as a call whose answer was never acknowledged: its record is written.
-            let left: Vec<_> = self.calls.keys().copied().collect();
-            for id in left {
-                self.finish(now, id, Disposition::Failed);
-            }
             self.tell(Event::Drained);
         }
     }

@@ -2,13 +2,19 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use std::sync::Arc;
+
+use rtp::relay;
+
 use super::{
     Switch,
-    call::{Call, Purpose},
+    call::Call,
+    leg::{Leg, Stage},
 };
 use crate::{
+    config::Address,
     media::Figures,
-    status::{self, Account, Extension, Side, State, Status, Table},
+    status::{self, Account, Extension, Side, State, Status, Step, Table},
 };
 
 pub(super) fn milliseconds(time: SystemTime) -> u64 {
@@ -21,10 +27,14 @@ impl Switch {
     /// the driver.
     #[must_use]
     pub fn status(&self, now: Instant, figures: impl Fn(u64) -> Option<Figures>) -> Status {
+        let calls: Vec<_> = self.calls.values().map(|call| self.call_status(call, figures(call.id))).collect();
+        let sides = || calls.iter().flat_map(|call| [Some(&call.caller), call.callee.as_ref()]).flatten();
         Status {
             at: milliseconds(self.wall(now)),
             started: milliseconds(self.started),
             draining: self.is_draining(),
+            name: self.config.name.clone(),
+            dialplan: Arc::clone(&self.config.dialplan),
             listeners: Vec::new(),
             extensions: self
                 .config
@@ -39,66 +49,97 @@ impl Switch {
                 .map(|account| Account {
                     name: account.name.clone(),
                     caller_id: account.caller_id.clone(),
+                    context: account.context.clone(),
+                    fixed: match &account.address {
+                        Address::Fixed(place) => Some(place.to_string()),
+                        Address::Dynamic | Address::Nowhere => None,
+                    },
+                    calls: sides().filter(|side| side.peer.as_ref() == Some(&account.name)).count(),
+                    qualify: None,
                     bindings: self.bindings(now, &account.name),
                 })
                 .collect(),
-            calls: self.calls.values().map(|call| self.call_status(call, figures(call.id))).collect(),
             tables: self.tables(),
             totals: self.totals(),
+            calls,
         }
     }
 
     fn call_status(&self, call: &Call, figures: Option<Figures>) -> status::Call {
-        let state = match call {
-            Call { ending: true, .. } => State::Ending,
-            Call { answered: Some(_), .. } => State::Up,
-            Call { ringing: true, .. } => State::Ringing,
-            _ => State::Calling,
+        let owner = call.owner();
+        let called = || call.legs.values().filter(|leg| leg.number != call.owner);
+        let first = call.bridged.and_then(|leg| call.legs.get(&leg)).or_else(|| called().next());
+        let others = called().filter(|leg| Some(leg.number) != first.map(|leg| leg.number));
+        let rings = owner.is_some_and(|leg| leg.stage == Stage::Ringing) || called().any(|leg| leg.stage >= Stage::Ringing);
+        let state = match call.answered {
+            Some(_) => State::Up,
+            None if rings => State::Ringing,
+            None => State::Calling,
         };
-        let [caller_holds, callee_holds] = call.held;
-        let callee = match &call.purpose {
-            Purpose::Dial(account) => Some(Side {
-                channel: call.callee().map(|branch| branch.channel.clone()).unwrap_or_default(),
-                number: account.clone(),
-                name: self.config.account(account).and_then(|account| account.caller_id.clone()),
-                address: call.callee().map(|branch| branch.address.to_string()).unwrap_or_default(),
-                held: callee_holds,
-                media: figures.map(|figures| figures.callee),
-            }),
-            Purpose::Application(_) => None,
-        };
+        let (application, data) = call.application();
+        let side = |leg: &Leg, media: bool| self.side_status(call, leg, figures.filter(|_| media));
         status::Call {
             id: call.id,
             state,
             dialled: call.dialled.clone(),
-            application: call.purpose.application(),
-            data: call.purpose.data(),
+            step: call.active.first().and_then(|runner| call.runners.get(runner)).map_or_else(
+                || Step { context: call.context.clone(), extension: call.dialled.clone(), priority: 1 },
+                |runner| Step {
+                    context: runner.thread.context().to_owned(),
+                    extension: runner.thread.extension().to_owned(),
+                    priority: runner.thread.priority(),
+                },
+            ),
+            application,
+            data,
             started: milliseconds(self.wall(call.started)),
             answered: call.answered.map(|at| milliseconds(self.wall(at))),
-            codec: call.codec.clone(),
-            caller: Side {
-                channel: call.channel.clone(),
-                number: call.caller.number.clone(),
-                name: call.caller.name.clone(),
-                address: call.source.remote.to_string(),
-                held: caller_holds,
-                media: figures.map(|figures| figures.caller),
+            codec: owner.and_then(|leg| leg.codec.clone()),
+            caller: owner.map(|leg| side(leg, true)).unwrap_or_default(),
+            callee: first.map(|leg| side(leg, true)),
+            others: others.map(|leg| side(leg, false)).collect(),
+        }
+    }
+
+    fn side_status(&self, call: &Call, leg: &Leg, figures: Option<Figures>) -> Side {
+        Side {
+            channel: leg.channel.clone(),
+            unique: leg.unique.clone(),
+            number: leg.person.number.clone(),
+            name: Some(leg.person.name.clone()).filter(|name| !name.is_empty()),
+            peer: leg.peer.clone(),
+            address: leg.address.to_string(),
+            state: match leg.stage {
+                Stage::Up => "Up",
+                // Who called hears it ring.
+                _ if leg.number == call.owner => "Ring",
+                Stage::Ringing => "Ringing",
+                Stage::Down => "Down",
             },
-            callee,
+            since: milliseconds(self.wall(leg.answered.unwrap_or(leg.began))),
+            codec: leg.codec.clone(),
+            held: leg.holds,
+            media: figures.map(|figures| match leg.side {
+                relay::Side::Caller => figures.caller,
+                relay::Side::Callee => figures.callee,
+            }),
         }
     }
 
     fn tables(&self) -> Vec<Table> {
-        let (agent, b2bua) = (self.agent.snapshot(), self.b2bua.snapshot());
+        let agent = self.agent.snapshot();
+        let of_calls = |count: fn(&Call) -> usize| self.calls.values().map(count).sum();
         let limits = &self.config.limits;
         let pairs = self.ports.capacity();
         let row = |name, size, limit, per_call| Table { name, size, limit, per_call };
         let mut tables = vec![
             row("calls", self.calls.len(), Some(limits.calls), true),
-            row("bridges", b2bua.calls + b2bua.ending, Some(limits.calls), true),
-            row("bridge_sessions", b2bua.sessions, None, true),
-            row("bridge_timers", b2bua.timers, None, true),
-            row("bridge_requests", b2bua.passed, None, true),
+            row("legs", of_calls(|call| call.legs.len()), None, true),
+            row("threads", of_calls(|call| call.runners.len()), None, true),
+            row("sip_legs", self.sessions.len(), None, true),
+            row("call_alarms", self.alarms.len(), None, true),
+            row("ringing_callees", self.ringing.len(), None, true),
+            row("trunk_setups", self.horizon.len(), None, true),
             row("sessions", agent.sessions + agent.lingering, Some(self.agent.config().sessions), true),
             row("dialogs", agent.dialogs, None, true),
             row("client_transactions", agent.endpoint.client_transactions, Some(limits.transactions), true),
@@ -110,6 +151,8 @@ impl Switch {
             row("connections", agent.endpoint.connections, Some(limits.connections), false),
             row("media_ports", self.ports.allocated(), Some(pairs), true),
         ];
+        tables.push(row("keep_alives", self.keep_alives.len(), Some(limits.connections), false));
+        tables.push(row("dialplan_globals", self.world.globals(), None, false));
         tables.extend(self.gate.tables());
         tables.extend(self.location_tables());
         tables

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{
     Switch,
     alarms::Alarm,
-    call::{Call, Identity},
+    call::Identity,
     cause::Cause,
     leg::LegKey,
     runner::{Role, Runner},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cdr::Disposition,
     dialplan::{Outcome, Thread},
-    media::{Order, Source},
+    media::Source,
 };
 
 /// How long the next digit may take.
@@ -200,12 +200,5 @@ impl Switch {
             self.alarms.cancel(id, Alarm::Wait(number));
             self.alarms.cancel(id, Alarm::Ring(number));
         }
-    }
-}
-
-impl Call {
-    /// Whether a transfer is being dialled.
-    pub(super) fn is_transferring(&self) -> bool {
-        self.collecting.is_some()
     }
 }

@@ -15,7 +15,7 @@ use super::{
     super::{
         Switch,
         cause::{Cause, Gone},
-        leg::{Kind, Leg, LegKey, Stage},
+        leg::{Kind, Leg, Stage},
     },
     Choice, Ours, SipLeg, choices, events_of, plain, voice_number,
 };

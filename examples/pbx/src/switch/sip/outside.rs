@@ -50,6 +50,7 @@ impl Switch {
     }
 
     pub(in crate::switch) fn on_connection_closed(&mut self, connection: ConnectionId) {
+        self.keep_alives.forget(connection);
         self.forget_connection(connection);
     }
 }
