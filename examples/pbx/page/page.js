@@ -55,7 +55,10 @@ function drawCalls() {
   const rows = picture.calls.map(call => {
     const callee = call.callee
       ? side(call.callee)
-      : node("td", "", node("b", "", call.dialled), node("small", "", call.application));
+      : node("td", "", node("b", "", call.dialled));
+    const step = call.step;
+    callee.append(node("small", "", `${call.application}(${call.data}) at ${step.extension}@${step.context}:${step.priority}`));
+    if (call.others.length > 0) callee.append(node("small", "", `and ${plural(call.others.length, "other")} called`));
     const old = known.get(String(call.id));
     const button = old ? old.querySelector("button") : hangupButton(call.id);
     const row = node("tr", "",
@@ -97,7 +100,8 @@ function hangupButton(id) {
 function drawAccounts() {
   const rows = [];
   for (const account of picture.accounts) {
-    const name = () => node("td", "", node("b", "", account.name), account.caller_id ? " " + account.caller_id : null);
+    const name = () => node("td", "", node("b", "", account.name), account.caller_id ? " " + account.caller_id : null,
+      node("small", "", `context ${account.context}`));
     for (const phone of account.bindings) {
       rows.push(node("tr", "", name(),
         node("td", "", phone.reachable ? node("span", "pill on", "registered") : node("span", "pill lost", "unreachable")),

@@ -8,7 +8,7 @@ use pbx::{
     console,
     control::{Command, Control},
     http::router,
-    status::{Account, Binding, Call, Side, State, Status, Stream, Table},
+    status::{Account, Binding, Call, Side, State, Status, Step, Stream, Table},
 };
 use support::http::{Answer, request};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -17,11 +17,16 @@ fn picture() -> Status {
     let side = |number: &str, channel: &str| Side {
         channel: channel.into(),
         number: number.into(),
+        peer: Some(number.into()),
+        unique: "1700000000.7".into(),
+        state: "Up",
+        since: 1_700_000_030_000,
         name: Some("Alice <b>".into()),
         address: "127.0.0.1:5070".into(),
         media: Some(Stream { packets: 500, lost: 3, jitter: 1.25, ..Stream::default() }),
         ..Side::default()
     };
+    let step = |number: &str| Step { context: "default".into(), extension: number.into(), priority: 1 };
     let mut status = Status {
         at: 1_700_000_090_000,
         started: 1_700_000_000_000,
@@ -44,19 +49,22 @@ fn picture() -> Status {
                 id: 7,
                 state: State::Up,
                 dialled: "1002".into(),
-                application: "Dial",
+                application: "Dial".into(),
+                step: step("1002"),
                 data: "SIP/1002".into(),
                 started: 1_700_000_000_000,
                 answered: Some(1_700_000_030_000),
                 codec: Some("PCMU".into()),
                 caller: side("1001", "SIP/1001-00000001"),
                 callee: Some(side("1002", "SIP/1002-00000002")),
+                ..Call::default()
             },
             Call {
                 id: 8,
                 state: State::Up,
                 dialled: "600".into(),
-                application: "Echo",
+                application: "Echo".into(),
+                step: step("600"),
                 caller: side("1001", "SIP/1001-00000003"),
                 ..Call::default()
             },
@@ -222,7 +230,7 @@ async fn the_console_shows_channels_in_asterisks_columns() {
     let concise = ask(address, "core  show channels concise").await.unwrap();
     assert_eq!(
         concise.lines().next().unwrap(),
-        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!!!3!60!SIP/1002-00000002!1700000000.7"
+        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!1001!!3!60!SIP/1002-00000002!1700000000.7"
     );
 }
 

@@ -246,7 +246,7 @@ fn a_phone_registers_calls_600_and_hears_itself() {
 
     let session = phone.phone.call(Instant::now(), "600", true, Duration::from_secs(3));
     until("answered", &mut [&mut phone], |handsets| handsets[0].remote(session).is_some());
-    program.shows("core show channels", "600@default:1        Up      Echo()");
+    program.shows("core show channels", "600@default:2        Up      Echo()");
 
     let to = phone.remote(session).unwrap();
     let mut voice = Voice::new(697.0, 0xcafe);
@@ -327,7 +327,7 @@ fn two_phones_hear_each_other_through_the_pbx_and_a_stranger_hears_nothing() {
     }
     assert!(stranger.recv_from(&mut [0; 2048]).is_err(), "the stranger heard something");
     let records = program.stop();
-    assert!(records[0].contains("\"Dial\",\"SIP/1002\""), "{}", records[0]);
+    assert!(records[0].contains("\"Dial\",\"SIP/1002,30\""), "{}", records[0]);
 }
 
 #[cfg(unix)]

@@ -15,10 +15,11 @@ use netsim::{Arrival, Conditions, Network, Node, Simulation};
 use pbx::{
     cdr::{Disposition, Record},
     config::Config,
-    media::{Order, Plan},
+    media::{self, End, Order},
     status::Status,
     switch::{Event, Output, Switch},
 };
+use rtp::{ports::Pair, relay::Side};
 use sip_core::{StatusCode, sdp};
 use sip_transaction::{Input, ListenerConfig, ListenerId, Transport, agent::Cause};
 use support::phone::{Manner, Phone};
@@ -30,8 +31,8 @@ struct Exchange {
     switch: Switch,
     listener: ListenerId,
     address: SocketAddr,
-    /// Calls whose media is open, with their ports.
-    open: HashMap<u64, Vec<u16>>,
+    /// Calls whose media is open, with the ports of their sides.
+    open: HashMap<u64, HashMap<Side, Pair>>,
     ports: HashSet<u16>,
     orders: HashMap<u64, Vec<Order>>,
     /// Ports that another program has.
@@ -48,6 +49,7 @@ impl Exchange {
         config.limits.calls = 10_000;
         config.calls.ring_time = Duration::from_secs(8);
         change(&mut config);
+        config.generate_dialplan();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let mut switch = Switch::new(config, address.ip(), [9; 32], now, wall);
         let listener = switch.add_listener(ListenerConfig::new(Transport::Udp, address)).unwrap();
@@ -66,26 +68,24 @@ impl Exchange {
 
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Open { call, plan, pairs } => {
-                assert_eq!(pairs.len(), if plan == Plan::Relay { 2 } else { 1 });
-                let ports: Vec<_> = pairs.iter().map(|pair| pair.rtp()).collect();
-                if ports.iter().any(|port| self.taken.contains(port)) {
-                    self.switch.media_failed(now, call);
+            Event::Open { call, side, end } => {
+                let End::Rtp(pair) = end else { panic!("there are no trunks here") };
+                if self.taken.contains(&pair.rtp()) {
+                    self.switch.media_failed(now, call, side);
                     return;
                 }
-                for port in &ports {
-                    assert!(self.ports.insert(*port), "port {port} is given twice");
-                }
-                assert!(self.open.insert(call, ports).is_none(), "call {call} is opened twice");
-                self.switch.media_ready(now, call);
+                assert!(self.ports.insert(pair.rtp()), "port {} is given twice", pair.rtp());
+                let before = self.open.entry(call).or_default().insert(side, pair);
+                assert!(before.is_none(), "a side of call {call} is opened twice");
+                self.switch.media_ready(now, call, side);
             }
             Event::Order { call, order } => {
                 assert!(self.open.contains_key(&call), "an order for media that is not open");
                 self.orders.entry(call).or_default().push(order);
             }
             Event::Close { call } => {
-                for port in self.open.remove(&call).expect("media is closed once") {
-                    self.ports.remove(&port);
+                for pair in self.open.remove(&call).expect("media is closed once").into_values() {
+                    self.ports.remove(&pair.rtp());
                 }
             }
             Event::Record(record) => self.records.push(*record),
@@ -96,6 +96,12 @@ impl Exchange {
 
     fn status(&self, now: Instant) -> Status {
         self.switch.status(now, |_| None)
+    }
+
+    /// Whether silence of a call means that both are gone.
+    fn is_watched(&self, call: u64) -> bool {
+        let mut watches = self.orders[&call].iter().rev();
+        watches.find_map(|order| if let Order::Watch(watched) = order { Some(*watched) } else { None }) == Some(true)
     }
 
     fn dispositions(&self) -> BTreeMap<&'static str, usize> {
@@ -278,7 +284,7 @@ fn each_way_that_a_call_can_go_ends_with_the_status_that_the_rfc_names() {
 
     assert_eq!(scene.call("1002", 5), (true, Cause::Hangup));
     let record = scene.last_record();
-    assert_eq!((record.lastapp.as_str(), record.lastdata.as_str()), ("Dial", "SIP/1002"));
+    assert_eq!((record.lastapp.as_str(), record.lastdata.as_str()), ("Dial", "SIP/1002,8"));
     assert!(record.channel.starts_with("SIP/1001-") && record.dstchannel.starts_with("SIP/1002-"));
     assert_eq!((record.duration.as_secs(), record.billsec.as_secs()), (4, 4), "it rang for 0.7 s");
 
@@ -359,9 +365,7 @@ fn a_call_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
         let sides: HashSet<_> = scene.exchange.orders[&call]
             .iter()
             .filter_map(|order| match order {
-                Order::Expect { side, expected, .. } => {
-                    Some((*side == rtp::relay::Side::Caller, expected.media().port()))
-                }
+                Order::Expect { side, expected, .. } => Some((*side, expected.media().port())),
                 _ => None,
             })
             .collect();
@@ -474,7 +478,7 @@ fn the_longest_call_is_ended_and_so_is_one_without_media() {
     scene.caller().call(now, "600", true, Duration::from_secs(100));
     scene.run(Duration::from_secs(5));
     let (now, call) = (scene.now(), *scene.exchange.open.keys().next().unwrap());
-    scene.exchange.switch.media_silent(now, call);
+    scene.exchange.switch.handle_media(now, media::Event::Silent { call });
     scene.run(Duration::from_secs(1));
     assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Bye);
 }
@@ -507,7 +511,7 @@ fn a_hold_and_a_resume_pass_through_and_are_shown() {
         scene.caller().call(now, number, true, Duration::from_secs(60));
         scene.run(Duration::from_secs(3));
         let call = *scene.exchange.open.keys().next().unwrap();
-        assert_eq!(scene.exchange.orders[&call].last(), Some(&Order::Watch(true)), "silence means that they are gone");
+        assert!(scene.exchange.is_watched(call), "silence means that they are gone");
         let directions = [
             (sdp::Direction::SendOnly, sdp::Direction::RecvOnly),
             (sdp::Direction::SendRecv, sdp::Direction::SendRecv),
@@ -527,7 +531,7 @@ fn a_hold_and_a_resume_pass_through_and_are_shown() {
             let now = scene.now();
             let shown = scene.exchange.status(now).calls[0].clone();
             assert_eq!((shown.caller.held, shown.callee.is_some_and(|callee| callee.held)), (holds, false));
-            assert_eq!(scene.exchange.orders[&call].last(), Some(&Order::Watch(!holds)));
+            assert_eq!(scene.exchange.is_watched(call), !holds);
         }
         scene.run(Duration::from_secs(100));
         assert_eq!(scene.caller().outcomes.pop().unwrap().cause, Cause::Hangup);

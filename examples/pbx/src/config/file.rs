@@ -211,7 +211,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     };
 
     if check.problems.is_empty() {
-        Ok(Config {
+        let mut config = Config {
             name: None,
             sip,
             accounts,
@@ -227,7 +227,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             limits,
             http,
             cdr,
-        })
+        };
+        config.generate_dialplan();
+        Ok(config)
     } else {
         check.problems.sort_by_key(|problem| (problem.line, problem.column));
         Err(ConfigError::Invalid { problems: check.problems })

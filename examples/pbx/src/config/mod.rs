@@ -5,6 +5,7 @@
 mod account;
 mod codec;
 mod file;
+mod generate;
 mod iax;
 mod network;
 mod problem;

@@ -104,10 +104,10 @@ fn cell(text: &str, width: usize) -> String {
     format!("{cut:<width$}")
 }
 
-/// A line of cells, without blanks at its end.
+/// A line of cells.
 fn line(cells: &[(&str, usize)]) -> String {
     let cells: Vec<_> = cells.iter().map(|(text, width)| cell(text, *width)).collect();
-    format!("{}\n", cells.join(" ").trim_end())
+    format!("{}\n", cells.join(" "))
 }
 
 fn dialplan(status: &Status, context: Option<&str>) -> Result<String, String> {

@@ -109,4 +109,3 @@ pub(super) fn registry() -> String {
     let header = [("Host", 39), ("dnsmgr", 6), ("Username", 12), ("Refresh", 9), ("State", 20), ("Reg.Time", 25)];
     format!("{}0 SIP registrations.\n", line(&header))
 }
-

@@ -43,7 +43,8 @@ impl Alarms {
 
     /// Cancels all alarms of a call.
     pub(super) fn forget(&mut self, call: u64) {
-        let all: Vec<_> = self.times.range((call, Alarm::Limit)..=(call, Alarm::Transfer)).map(|(key, _)| key.1).collect();
+        let all: Vec<_> =
+            self.times.range((call, Alarm::Limit)..=(call, Alarm::Transfer)).map(|(key, _)| key.1).collect();
         for alarm in all {
             self.cancel(call, alarm);
         }

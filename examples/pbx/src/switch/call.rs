@@ -124,11 +124,7 @@ impl Call {
     /// The leg that another leg talks with.
     pub(super) fn partner(&self, leg: u32) -> Option<u32> {
         let bridged = self.bridged?;
-        if leg == bridged {
-            Some(self.owner)
-        } else {
-            (leg == self.owner).then_some(bridged)
-        }
+        if leg == bridged { Some(self.owner) } else { (leg == self.owner).then_some(bridged) }
     }
 
     /// The leg that has a side of the media: whoever talks there, else whoever is called first.

@@ -84,7 +84,9 @@ impl Cause {
         }
         match cause {
             200 => Some(Self::ANSWERED_ELSEWHERE),
-            _ => StatusCode::new(u16::try_from(cause).ok()?).filter(|status| status.as_u16() >= 300).map(Self::from_status),
+            _ => StatusCode::new(u16::try_from(cause).ok()?)
+                .filter(|status| status.as_u16() >= 300)
+                .map(Self::from_status),
         }
     }
 
@@ -207,17 +209,74 @@ mod tests {
     #[test]
     fn the_tables_of_rfc_3398_are_kept() {
         for (code, cause) in [
-            (400, 41), (401, 21), (402, 21), (403, 21), (404, 1), (405, 63), (406, 79), (407, 21), (408, 102), (410, 22),
-            (413, 127), (414, 127), (415, 79), (416, 127), (420, 127), (421, 127), (423, 127), (480, 18), (481, 41),
-            (482, 25), (483, 25), (484, 28), (485, 1), (486, 17), (500, 41), (501, 79), (502, 38), (503, 41), (504, 102),
-            (505, 127), (513, 127), (600, 17), (603, 21), (604, 1),
+            (400, 41),
+            (401, 21),
+            (402, 21),
+            (403, 21),
+            (404, 1),
+            (405, 63),
+            (406, 79),
+            (407, 21),
+            (408, 102),
+            (410, 22),
+            (413, 127),
+            (414, 127),
+            (415, 79),
+            (416, 127),
+            (420, 127),
+            (421, 127),
+            (423, 127),
+            (480, 18),
+            (481, 41),
+            (482, 25),
+            (483, 25),
+            (484, 28),
+            (485, 1),
+            (486, 17),
+            (500, 41),
+            (501, 79),
+            (502, 38),
+            (503, 41),
+            (504, 102),
+            (505, 127),
+            (513, 127),
+            (600, 17),
+            (603, 21),
+            (604, 1),
         ] {
             assert_eq!(Cause::from_status(status(code)), Cause(cause), "{code}");
         }
         for (cause, code) in [
-            (1, 404), (2, 404), (3, 404), (17, 486), (18, 408), (19, 480), (20, 480), (21, 403), (22, 410), (23, 410),
-            (27, 502), (28, 484), (29, 501), (31, 480), (34, 503), (38, 503), (41, 503), (42, 503), (47, 503), (55, 403),
-            (57, 403), (58, 503), (65, 488), (70, 488), (79, 501), (87, 403), (88, 503), (102, 504), (111, 500), (127, 500),
+            (1, 404),
+            (2, 404),
+            (3, 404),
+            (17, 486),
+            (18, 408),
+            (19, 480),
+            (20, 480),
+            (21, 403),
+            (22, 410),
+            (23, 410),
+            (27, 502),
+            (28, 484),
+            (29, 501),
+            (31, 480),
+            (34, 503),
+            (38, 503),
+            (41, 503),
+            (42, 503),
+            (47, 503),
+            (55, 403),
+            (57, 403),
+            (58, 503),
+            (65, 488),
+            (70, 488),
+            (79, 501),
+            (87, 403),
+            (88, 503),
+            (102, 504),
+            (111, 500),
+            (127, 500),
         ] {
             assert_eq!(Cause(cause).status(), status(code), "{cause}");
         }
@@ -244,14 +303,25 @@ mod tests {
     #[test]
     fn dialstatus_is_that_of_chan_sip() {
         for (code, refusal) in [
-            (486, Refusal::Busy), (600, Refusal::Busy), (603, Refusal::Busy), (480, Refusal::Congestion),
-            (404, Refusal::Congestion), (503, Refusal::Congestion), (488, Refusal::Congestion), (487, Refusal::Quiet),
+            (486, Refusal::Busy),
+            (600, Refusal::Busy),
+            (603, Refusal::Busy),
+            (480, Refusal::Congestion),
+            (404, Refusal::Congestion),
+            (503, Refusal::Congestion),
+            (488, Refusal::Congestion),
+            (487, Refusal::Quiet),
         ] {
             assert_eq!(Gone::status(status(code), None).refusal, refusal, "{code}");
         }
         for (cause, refusal) in [
-            (17, Refusal::Busy), (34, Refusal::Congestion), (16, Refusal::Quiet), (19, Refusal::Quiet),
-            (20, Refusal::Unavailable), (3, Refusal::Unavailable), (38, Refusal::Unavailable),
+            (17, Refusal::Busy),
+            (34, Refusal::Congestion),
+            (16, Refusal::Quiet),
+            (19, Refusal::Quiet),
+            (20, Refusal::Unavailable),
+            (3, Refusal::Unavailable),
+            (38, Refusal::Unavailable),
         ] {
             assert_eq!(Gone::cause(Cause(cause)).refusal, refusal, "{cause}");
         }

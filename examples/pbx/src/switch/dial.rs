@@ -284,8 +284,14 @@ impl Switch {
 
     /// What the caller hears while others are called.
     fn indicate_dialling(&mut self, now: Instant, id: u64, number: u32) {
-        let Some((owner, number)) = self.calls.get(&id).and_then(|call| Some((call.key(call.owner), call.driver()?)))
-            .filter(|(_, driver)| *driver == number) else { return };
+        let Some((owner, number)) = self
+            .calls
+            .get(&id)
+            .and_then(|call| Some((call.key(call.owner), call.driver()?)))
+            .filter(|(_, driver)| *driver == number)
+        else {
+            return;
+        };
         let Some(dial) = self.dialling(id, number) else { return };
         if let Some(class) = dial.spec.music.clone() {
             self.leg_progress(now, owner);
@@ -313,12 +319,15 @@ impl Switch {
 
     /// A branch rings.
     pub(super) fn on_branch_rang(&mut self, now: Instant, key: LegKey) {
-        let Some(leg) = self.leg_mut(key).filter(|leg| leg.stage == Stage::Down && leg.dialled_by.is_some()) else { return };
+        let Some(leg) = self.leg_mut(key).filter(|leg| leg.stage == Stage::Down && leg.dialled_by.is_some()) else {
+            return;
+        };
         leg.stage = Stage::Ringing;
         self.tell(super::Event::Changed);
         let Some(spec) = self.outer_spec(key.call) else { return };
         if spec.music.is_none()
-            && let Some(owner) = self.calls.get(&key.call).filter(|call| call.bridged.is_none()).map(|call| call.key(call.owner))
+            && let Some(owner) =
+                self.calls.get(&key.call).filter(|call| call.bridged.is_none()).map(|call| call.key(call.owner))
         {
             self.ring_owner(now, owner);
         }
@@ -375,9 +384,11 @@ impl Switch {
                     Branch::Local(runner) => queue.push(runner),
                 }
             }
-            let is_branch = self.calls.get(&id).and_then(|call| call.runners.get(&number)).is_some_and(|runner| {
-                matches!(runner.role, Role::Local { .. }) && runner.leg.is_none()
-            });
+            let is_branch = self
+                .calls
+                .get(&id)
+                .and_then(|call| call.runners.get(&number))
+                .is_some_and(|runner| matches!(runner.role, Role::Local { .. }) && runner.leg.is_none());
             if is_branch {
                 self.drop_runner(now, id, number, cause);
             }

@@ -26,7 +26,10 @@ const LATER: u32 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndState {
     /// Its sockets are being bound.
-    Opening { pair: Pair, attempts: u8 },
+    Opening {
+        pair: Pair,
+        attempts: u8,
+    },
     Open(End),
 }
 

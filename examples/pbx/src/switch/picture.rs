@@ -70,7 +70,8 @@ impl Switch {
         let called = || call.legs.values().filter(|leg| leg.number != call.owner);
         let first = call.bridged.and_then(|leg| call.legs.get(&leg)).or_else(|| called().next());
         let others = called().filter(|leg| Some(leg.number) != first.map(|leg| leg.number));
-        let rings = owner.is_some_and(|leg| leg.stage == Stage::Ringing) || called().any(|leg| leg.stage >= Stage::Ringing);
+        let rings =
+            owner.is_some_and(|leg| leg.stage == Stage::Ringing) || called().any(|leg| leg.stage >= Stage::Ringing);
         let state = match call.answered {
             Some(_) => State::Up,
             None if rings => State::Ringing,

@@ -75,7 +75,16 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new(thread: Thread, leg: Option<u32>, role: Role) -> Self {
-        Self { thread, leg, role, wait: Wait::Nothing, dial: None, failure: None, digits: VecDeque::new(), steps: (None, 0) }
+        Self {
+            thread,
+            leg,
+            role,
+            wait: Wait::Nothing,
+            dial: None,
+            failure: None,
+            digits: VecDeque::new(),
+            steps: (None, 0),
+        }
     }
 }
 
@@ -149,9 +158,7 @@ impl Switch {
                 self.wait_for(now, id, number, Wait::Sound { rest, interruptible }, None)
             }
             Action::Echo => self.play_on(now, id, number, leg, &action, Source::Echo, (Wait::Echo, None)),
-            Action::Milliwatt => {
-                self.play_on(now, id, number, leg, &action, Source::Milliwatt, (Wait::Forever, None))
-            }
+            Action::Milliwatt => self.play_on(now, id, number, leg, &action, Source::Milliwatt, (Wait::Forever, None)),
             Action::Music { time, ref class } => {
                 let wait = if time.is_some() { Wait::Time } else { Wait::Forever };
                 let music = Source::Music(class.as_deref().map(Into::into));
@@ -160,9 +167,7 @@ impl Switch {
             Action::Dial(dial) => self.dial(now, id, number, dial),
             Action::Hangup { cause } => self.thread_over(now, id, number, cause.map(Cause)),
             Action::End(End::NoExtension) => self.thread_over(now, id, number, Some(Cause::NO_ROUTE)),
-            Action::End(End::Runaway | End::Error) => {
-                self.thread_over(now, id, number, Some(Cause::TEMPORARY_FAILURE))
-            }
+            Action::End(End::Runaway | End::Error) => self.thread_over(now, id, number, Some(Cause::TEMPORARY_FAILURE)),
             Action::End(End::Finished) => self.thread_over(now, id, number, None),
         }
     }
@@ -222,7 +227,9 @@ impl Switch {
             let here = runner.leg.and_then(|leg| call.legs.get(&leg)).is_some_and(|leg| leg.side == side);
             here && matches!(runner.wait, Wait::Sound { .. })
         };
-        let Some(number) = call.runners.iter().find(|(_, runner)| waits(runner)).map(|(number, _)| *number) else { return };
+        let Some(number) = call.runners.iter().find(|(_, runner)| waits(runner)).map(|(number, _)| *number) else {
+            return;
+        };
         if complete && let Some((leg, next)) = self.next_sound(id, number) {
             self.play(LegKey { call: id, leg }, Some(Source::File(next.into())));
             return;
@@ -354,7 +361,8 @@ impl Switch {
     }
 
     fn thread_gone(&mut self, now: Instant, id: u64, number: u32, gone: Gone) {
-        let Some(role) = self.calls.get(&id).and_then(|call| call.runners.get(&number)).map(|runner| runner.role) else {
+        let Some(role) = self.calls.get(&id).and_then(|call| call.runners.get(&number)).map(|runner| runner.role)
+        else {
             return;
         };
         match role {

@@ -130,7 +130,8 @@ impl Switch {
     fn transfer_context(&self, by: LegKey) -> String {
         let call = self.calls.get(&by.call);
         let driver = call.and_then(|call| call.runners.get(&call.driver()?));
-        let set = driver.and_then(|runner| runner.thread.variable("TRANSFER_CONTEXT")).filter(|context| !context.is_empty());
+        let set =
+            driver.and_then(|runner| runner.thread.variable("TRANSFER_CONTEXT")).filter(|context| !context.is_empty());
         set.or_else(|| self.leg(by).map(|leg| leg.context.clone())).unwrap_or_default()
     }
 

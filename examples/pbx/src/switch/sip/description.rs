@@ -70,7 +70,8 @@ impl Choice {
     }
 
     pub(in crate::switch) fn law(&self) -> Option<Law> {
-        let named = |law: &Law| self.0.encoding.eq_ignore_ascii_case(law.name().as_bytes()) && self.0.clock_rate == 8_000;
+        let named =
+            |law: &Law| self.0.encoding.eq_ignore_ascii_case(law.name().as_bytes()) && self.0.clock_rate == 8_000;
         [Law::Mu, Law::A].into_iter().find(named)
     }
 

@@ -51,6 +51,7 @@ impl Switch {
     ) -> Vec<Result<u32, Gone>> {
         let phones = self.phones_of(now, peer, extension);
         if phones.is_empty() {
+            self.count_refusal("not_registered");
             return vec![Err(Cause::ABSENT.into())];
         }
         phones.into_iter().map(|phone| self.sip_call(now, id, runner, technology, peer, phone)).collect()
@@ -111,7 +112,9 @@ impl Switch {
         let mut invite = Invite::new(phone.target, phone.contact, from, to);
         invite.routes = phone.routes;
         invite.max_forwards = Some(hops);
-        if let Some((user, secret)) = account.as_ref().filter(|it| it.address != Address::Dynamic).and_then(Account::remote_credentials) {
+        if let Some((user, secret)) =
+            account.as_ref().filter(|it| it.address != Address::Dynamic).and_then(Account::remote_credentials)
+        {
             invite.credentials = Some(Credentials::new(user.to_owned(), secret.expose().to_owned()));
         }
         let codecs = account.as_ref().and_then(|account| account.codecs.clone());

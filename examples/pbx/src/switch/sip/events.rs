@@ -12,7 +12,7 @@ use super::{
         cause::{Cause, Gone},
         leg::{LegKey, Stage, Told},
     },
-    Ours, choose, choices,
+    Ours, choices, choose,
     description::Heard,
     events_of, heard,
 };

@@ -94,7 +94,8 @@ impl Gate {
             names: named,
             networks,
             rules,
-            remembered,             guard: Guard::new(guard),
+            remembered,
+            guard: Guard::new(guard),
             watched,
         }
     }
@@ -142,7 +143,12 @@ impl Gate {
     }
 
     /// Decides about a registration, for which no address is trusted.
-    pub(in crate::switch) fn authenticate(&mut self, now: Instant, request: &Request, source: &Source) -> authenticator::Decision {
+    pub(in crate::switch) fn authenticate(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        source: &Source,
+    ) -> authenticator::Decision {
         let secrets = &self.secrets;
         let decision = self.authenticator.decide(now, request, Role::Server, |query| {
             secrets.get(&(Bytes::copy_from_slice(query.username), query.algorithm)).cloned()

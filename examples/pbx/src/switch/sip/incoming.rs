@@ -73,9 +73,9 @@ impl Switch {
         let mut sip = SipLeg::new(session, false, source.remote.ip(), self.next_call.wrapping_mul(1 << 16));
         sip.codecs = account.and_then(|account| account.codecs.clone());
         sip.dtmf = account.map(|account| account.dtmf).unwrap_or_default();
-        let usable = offer.as_ref().is_none_or(|offer| {
-            choices(offer).iter().any(|choice| choice.is_among(sip.codecs.as_deref()))
-        });
+        let usable = offer
+            .as_ref()
+            .is_none_or(|offer| choices(offer).iter().any(|choice| choice.is_among(sip.codecs.as_deref())));
         if !usable {
             self.refuse(now, session, StatusCode::NOT_ACCEPTABLE_HERE, "no_codec", &[]);
             return;

@@ -90,10 +90,8 @@ mod tests {
     use super::*;
 
     fn read(kind: &str, body: &str) -> Option<(char, u128)> {
-        let text = format!(
-            "INFO sip:1@h SIP/2.0\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
+        let text =
+            format!("INFO sip:1@h SIP/2.0\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let Message::Request(request) = Message::parse(text.into(), &Limits::default()).unwrap() else { panic!() };
         digit_of(&request).map(|(digit, duration)| (digit, duration.as_millis()))
     }
