@@ -7,7 +7,7 @@ use super::{
     check::{Check, is_variable},
     expression, function,
     plan::{Context, Extension, Include, Step},
-    substitute::{Scope, substitute, unclosed},
+    substitute::{Scope, inside as inside_of, substitute, unclosed},
     times::Times,
 };
 use crate::{
@@ -429,7 +429,7 @@ fn examine_text(text: &str, check: &mut Check<'_>, depth: u32) {
                 ));
             }
         } else if let Some(inside) = after.strip_prefix('[') {
-            let (inside, _) = super::cut(inside, ']');
+            let (inside, _, _) = inside_of(inside, true);
             let plain = plain(inside);
             if let Err(error) = expression::check(&plain, &mut Globals(&BTreeMap::new())) {
                 check.warning(format!("the expression $[{inside}] is not understood: {error}"));

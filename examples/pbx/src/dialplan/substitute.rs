@@ -67,7 +67,7 @@ fn substitute_in(text: &str, scope: &mut dyn Scope, depth: u32) -> String {
 }
 
 /// What stands before the closing sign, whether there is something to be replaced in it, and what comes behind.
-fn inside(text: &str, expression: bool) -> (&str, bool, &str) {
+pub(crate) fn inside(text: &str, expression: bool) -> (&str, bool, &str) {
     let (open, close) = if expression { (b'[', b']') } else { (b'{', b'}') };
     let (mut depth, mut nested, mut dollar) = (1_usize, false, false);
     for (at, byte) in text.bytes().enumerate() {

@@ -1,0 +1,8 @@
+//! The dialplan: what Asterisk's files mean, and what is done with a call.
+
+mod engine;
+mod mistakes;
+mod order;
+mod patterns;
+mod stage;
+mod values;
