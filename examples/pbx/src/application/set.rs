@@ -19,7 +19,7 @@ fn check(check: &mut Check<'_>, arguments: &str) {
             check.warning(format!("there is no function `{function}` that can be set"));
         }
         None => check.error(format!("expected `)` in `{name}`")),
-        Some((name, _)) if name.is_empty() => check.error("expected a name before `=`"),
+        Some(("", _)) => check.error("expected a name before `=`"),
         Some(_) => {}
     }
 }
