@@ -27,3 +27,4 @@ pub mod recorder;
 pub mod server;
 pub mod status;
 pub mod switch;
+mod trunk_sockets;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use bytes::Bytes;
 use rtp::relay::Side;
 use sip_core::uri::{Host, HostPort};
 use sip_transaction::{
@@ -30,6 +31,7 @@ use crate::{
     recorder::Recorder,
     status::{Status, Table},
     switch::{Event, Switch},
+    trunk_sockets::{self, TrunkSockets},
 };
 
 /// Why the program cannot start.
@@ -39,7 +41,7 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("cannot listen on {what} {address}: {}", hint(source))]
     Bind {
-        /// `udp`, `tcp` or `http`.
+        /// `udp`, `tcp`, `http` or `iax2`.
         what: &'static str,
         /// The address.
         address: SocketAddr,
@@ -89,6 +91,8 @@ pub struct Server {
     pub control: Control,
     /// Where SIP is heard, with the ports that the system chose.
     pub sip: Vec<(Transport, SocketAddr)>,
+    /// Where IAX2 is heard.
+    pub iax: Vec<SocketAddr>,
     /// Where the page is.
     pub http: Option<SocketAddr>,
     task: JoinHandle<()>,
@@ -99,7 +103,7 @@ impl Server {
     ///
     /// # Errors
     /// Names the address that is taken, or what else is missing.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(mut config: Config) -> Result<Self, StartError> {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let mut sockets = Sockets::new(SocketConfig::default());
         let seed = driver::seed().map_err(StartError::Seed)?;
@@ -117,6 +121,13 @@ impl Server {
                 listeners.push(listener);
             }
         }
+        let mut trunks = TrunkSockets::default();
+        let mut iax = Vec::new();
+        for address in &config.iax.listen {
+            let bound = trunks.bind(*address);
+            iax.push(bound.map_err(|source| StartError::Bind { what: "iax2", address: *address, source })?);
+        }
+        trunk_sockets::look_up(&mut config).await;
         let first = listeners.first().ok_or(StartError::NoListener)?.local;
         let media_bind = config.rtp.address.unwrap_or_else(|| first.ip());
         let media_address = media_address(&config, media_bind)?;
@@ -139,7 +150,8 @@ impl Server {
 
         let sip: Vec<_> = listeners.iter().map(|listener| (listener.transport, listener.local)).collect();
         let (tell, told) = mpsc::channel(1024);
-        let media = Media::new(media_bind, config.calls.media_timeout, tell);
+        let (speak, voices) = mpsc::channel(VOICES);
+        let media = Media::new(media_bind, config.calls.media_timeout, tell).with_voices(speak);
         let mut switch = Switch::new(config, media_address, seed, now, wall);
         for listener in listeners {
             switch.add_listener(listener);
@@ -147,11 +159,13 @@ impl Server {
         let mut edge = Edge {
             switch,
             sockets,
+            trunks,
             media,
             cdr,
             names: sip
                 .iter()
                 .map(|(transport, local)| format!("{} {local}", transport.token().to_lowercase()))
+                .chain(iax.iter().map(|local| format!("iax2 {local}")))
                 .collect(),
             changed: false,
             drained: false,
@@ -161,13 +175,13 @@ impl Server {
         let http = page.as_ref().map(|(_, local)| *local);
         let task = tokio::spawn(async move {
             let page = page.map(|(listener, _)| tokio::spawn(http::serve(listener, page_control)));
-            edge.run(orders, told, &publisher).await;
+            edge.run(orders, told, voices, &publisher).await;
             drop(publisher);
             if let Some(page) = page {
                 page.abort();
             }
         });
-        Ok(Self { control, sip, http, task })
+        Ok(Self { control, sip, iax, http, task })
     }
 
     /// Waits until the program has ended: after [`Command::Drain`] or [`Command::Stop`].
@@ -182,6 +196,7 @@ impl Server {
 struct Edge {
     switch: Switch,
     sockets: Sockets,
+    trunks: TrunkSockets,
     media: Media,
     cdr: Option<Recorder>,
     names: Vec<String>,
@@ -192,17 +207,22 @@ struct Edge {
 /// How many datagrams are taken before their answers are sent.
 const BATCH: usize = 64;
 
+/// Voice for trunks that waits for the loop: a tenth of a second of a thousand calls, and more.
+const VOICES: usize = 8_192;
+
 impl Edge {
     async fn run(
         &mut self,
         mut orders: mpsc::Receiver<Command>,
         mut told: mpsc::Receiver<media::Event>,
+        mut voices: mpsc::Receiver<media::Voice>,
         publisher: &watch::Sender<Arc<Status>>,
     ) {
         let mut second = interval(Duration::from_secs(1));
         let mut soon = interval(Duration::from_millis(200));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         soon.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Vec::with_capacity(BATCH);
         loop {
             self.obey();
             if self.drained {
@@ -211,6 +231,10 @@ impl Edge {
             tokio::select! {
                 arrival = self.sockets.recv() => self.on_arrivals(arrival),
                 () = driver::sleep_until(self.switch.poll_timeout()) => self.switch.handle_timeout(Instant::now()),
+                datagram = self.trunks.recv() => self.on_trunk(datagram),
+                1.. = voices.recv_many(&mut heard, BATCH) => {
+                    self.switch.handle_voices(Instant::now(), heard.drain(..));
+                }
                 Some(event) = told.recv() => self.switch.handle_media(Instant::now(), event),
                 Some(order) = orders.recv() => self.on_order(order),
                 _ = second.tick() => {
@@ -241,6 +265,17 @@ impl Edge {
         }
     }
 
+    fn on_trunk(&mut self, first: (SocketAddr, Bytes)) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some((source, payload)) = next {
+            self.switch.handle_trunk(now, source, payload);
+            taken += 1;
+            next = if taken < BATCH { self.trunks.try_recv() } else { None };
+        }
+    }
+
     fn on_order(&mut self, order: Command) {
         let now = Instant::now();
         match order {
@@ -261,6 +296,8 @@ impl Edge {
                 Event::Open { call, side, end } => self.open(call, side, end),
                 Event::Order { call, order } => self.media.order(call, order),
                 Event::Close { call } => self.media.close(call),
+                Event::Trunk { destination, payload } => self.trunks.send(destination, &payload),
+                Event::Voice { call, side, timestamp, payload } => self.media.voice(call, side, timestamp, payload),
                 Event::Record(record) => {
                     if let Some(cdr) = &mut self.cdr {
                         cdr.write(*record);
@@ -303,6 +340,9 @@ impl Edge {
         status.totals.cdr_errors = self.cdr.as_ref().map_or(0, Recorder::errors);
         let sockets = self.sockets.counters();
         status.totals.sip.insert("datagrams_not_sent", sockets.datagrams_dropped);
+        if let Some(iax) = &mut status.iax {
+            iax.counters.insert("datagrams_not_sent", self.trunks.dropped());
+        }
         status.tables.push(Table { name: "media_tasks", size: self.media.len(), limit: None, per_call: true });
         status
     }

@@ -26,6 +26,8 @@ pub struct Status {
     /// The lines of `dialplan show`, by context.
     #[serde(skip)]
     pub dialplan: std::sync::Arc<crate::dialplan::Dialplan>,
+    /// Other exchanges on IAX2, unless that is off.
+    pub iax: Option<Iax>,
     /// Calls that are being set up or run, oldest first.
     pub calls: Vec<Call>,
     /// The size of every table.
@@ -205,6 +207,107 @@ pub struct Stream {
     pub sent: u64,
     /// Interarrival jitter in milliseconds (RFC 3550 A.8).
     pub jitter: f64,
+}
+
+/// Other exchanges on IAX2.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Iax {
+    /// Who may call us, and whom we call.
+    pub peers: Vec<IaxPeer>,
+    /// Where we are registered.
+    pub registrations: Vec<IaxRegistration>,
+    /// The calls.
+    pub channels: Vec<IaxChannel>,
+    /// All datagrams that went out.
+    pub sent: Flow,
+    /// All that came in.
+    pub received: Flow,
+    /// What happened to them.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+/// An exchange on IAX2.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct IaxPeer {
+    /// Its name.
+    pub name: String,
+    /// The user name that we show it.
+    pub username: Option<String>,
+    /// Where it is.
+    pub address: Option<String>,
+    /// Whether it tells us that by registering.
+    pub dynamic: bool,
+    /// Whether voice goes by trunk.
+    pub trunk: bool,
+    /// Whether its calls may be encrypted.
+    pub encrypted: bool,
+    /// Where in the dialplan its calls begin.
+    pub context: String,
+    /// How it is reached: `OK`, `LAGGED`, `UNREACHABLE`, `UNKNOWN`, `Unmonitored`.
+    pub state: &'static str,
+    /// Milliseconds that its last answer took.
+    pub delay: Option<f64>,
+    /// Calls with it.
+    pub calls: usize,
+    /// What went to it.
+    pub sent: Flow,
+    /// What came from it.
+    pub received: Flow,
+}
+
+/// A registration of ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IaxRegistration {
+    /// The registrar.
+    pub host: String,
+    /// The name that we have there.
+    pub username: String,
+    /// How it sees us.
+    pub perceived: Option<String>,
+    /// Seconds that it lasts.
+    pub refresh: u64,
+    /// `Registered`, or in Asterisk's words why not.
+    pub state: &'static str,
+    /// Since when it is there.
+    pub since: Option<u64>,
+}
+
+/// A call on IAX2.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IaxChannel {
+    /// Its name.
+    pub channel: String,
+    /// With whom.
+    pub peer: String,
+    /// Where that is.
+    pub address: String,
+    /// Our number of it and the peer's.
+    pub numbers: (u16, u16),
+    /// Sequence numbers, of what we send and of what comes.
+    pub sequence: (u8, u8),
+    /// The round trip in milliseconds.
+    pub lag: Option<u64>,
+    /// Jitter of what comes, in milliseconds.
+    pub jitter: u32,
+    /// Frames of voice that did not come.
+    pub lost: u32,
+    /// The codec.
+    pub format: Option<String>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+}
+
+/// Datagrams one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Flow {
+    /// How many.
+    pub datagrams: u64,
+    /// Their bytes, with the headers of IP and UDP.
+    pub bytes: u64,
+    /// How many were trunk frames: voice of many calls in one.
+    pub trunk_frames: u64,
+    /// Bits a second, lately.
+    pub rate: u64,
 }
 
 /// The size of a table.

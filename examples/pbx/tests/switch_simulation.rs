@@ -91,6 +91,7 @@ impl Exchange {
             Event::Record(record) => self.records.push(*record),
             Event::Drained => self.drained = true,
             Event::Changed => {}
+            Event::Trunk { .. } | Event::Voice { .. } => panic!("there are no trunks here"),
         }
     }
 

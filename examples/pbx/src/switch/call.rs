@@ -157,7 +157,12 @@ impl Switch {
     pub(super) fn enter(&mut self, now: Instant, entrance: Entrance) -> u64 {
         let id = self.next_call;
         self.next_call += 1;
-        let (channel, unique) = self.name_channel(now, entrance.technology, &entrance.name);
+        let (mut channel, unique) = self.name_channel(now, entrance.technology, &entrance.name);
+        let mut coding = None;
+        if let Kind::Iax(iax) = &entrance.kind {
+            channel = iax.channel(&entrance.name);
+            coding = iax.coding();
+        }
         let facts = Facts {
             name: channel.clone(),
             technology: entrance.technology,
@@ -186,8 +191,8 @@ impl Switch {
             began: now,
             answered: None,
             holds: false,
-            format: None,
-            codec: None,
+            format: coding.as_ref().map(|(format, _)| *format),
+            codec: coding.map(|(_, name)| name),
             dialled_by: None,
             kind: entrance.kind,
         };

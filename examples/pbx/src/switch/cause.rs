@@ -19,6 +19,7 @@ impl Cause {
     pub(super) const NO_ANSWER: Self = Self(19);
     /// Not registered.
     pub(super) const ABSENT: Self = Self(20);
+    pub(super) const REJECTED: Self = Self(21);
     pub(super) const EXCHANGE_ROUTING: Self = Self(25);
     pub(super) const ANSWERED_ELSEWHERE: Self = Self(26);
     pub(super) const OUT_OF_ORDER: Self = Self(27);

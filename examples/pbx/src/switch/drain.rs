@@ -35,6 +35,7 @@ impl Switch {
         if self.drain.is_none() {
             let deadline = now.checked_add(self.config.calls.drain_time).unwrap_or(now);
             tracing::info!(calls = self.calls.len(), "no more calls are taken");
+            self.release_registrations(now);
             self.drain = Some(Drain { deadline, hung_up: false, farewell: None, told: false });
             self.tell(Event::Changed);
         }
@@ -86,7 +87,8 @@ impl Switch {
         }
         let snapshot = self.agent.snapshot();
         // Those that only answer retransmissions keep nobody from going.
-        let quiet = self.calls.is_empty() && snapshot.sessions == 0 && snapshot.lingering == 0;
+        let quiet =
+            self.calls.is_empty() && snapshot.sessions == 0 && snapshot.lingering == 0 && self.trunks.is_quiet();
         let Some(drain) = &mut self.drain else { return };
         if drain.told {
             return;

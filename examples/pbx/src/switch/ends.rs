@@ -8,7 +8,7 @@ use super::{
     Event, Switch,
     call::Call,
     cause::Gone,
-    leg::{Kind, LegKey},
+    leg::{Kind, Leg, LegKey},
     runner::Wait,
 };
 use crate::{
@@ -217,7 +217,9 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let legs = [Some(call.owner), call.bridged];
         let held = legs.into_iter().flatten().any(|leg| call.legs.get(&leg).is_some_and(|leg| leg.holds));
-        let watch = call.answered.is_some() && !held && call.collecting.is_none() && call.has_media;
+        // Over trunks the two ask each other whether they are there.
+        let listens = legs.into_iter().flatten().any(|leg| call.legs.get(&leg).is_some_and(Leg::is_on_sip));
+        let watch = call.answered.is_some() && !held && listens && call.collecting.is_none() && call.has_media;
         if std::mem::replace(&mut call.watched, watch) != watch {
             self.order(id, Order::Watch(watch));
         }

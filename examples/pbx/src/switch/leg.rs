@@ -76,6 +76,12 @@ pub(super) struct Leg {
     pub(super) kind: Kind,
 }
 
+impl Leg {
+    pub(super) fn is_on_sip(&self) -> bool {
+        matches!(self.kind, Kind::Sip(_))
+    }
+}
+
 /// What a leg tells its call. Its format is in the leg before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {

@@ -80,6 +80,24 @@ pub enum Event {
         /// The call.
         call: u64,
     },
+    /// Send a datagram from the socket of IAX2.
+    Trunk {
+        /// Where to.
+        destination: SocketAddr,
+        /// Its bytes.
+        payload: bytes::Bytes,
+    },
+    /// Give voice that came by a trunk to a call's media.
+    Voice {
+        /// The call.
+        call: u64,
+        /// The side that it came from.
+        side: Side,
+        /// The sender's milliseconds.
+        timestamp: u32,
+        /// The voice.
+        payload: bytes::Bytes,
+    },
     /// Write a record.
     Record(Box<Record>),
     /// The picture changed in a way that people wait for.
@@ -113,6 +131,7 @@ pub struct Switch {
     alarms: Alarms,
     ringing: Ringing,
     horizon: Horizon,
+    trunks: iax::Trunks,
     next_call: u64,
     next_channel: u32,
     drain: Option<Drain>,
@@ -126,7 +145,7 @@ impl Switch {
     /// `media_address` is what SDP names.
     #[must_use]
     pub fn new(config: Config, media_address: IpAddr, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let [agent_seed, gate_seed, registrar_seed, port_seed, world_seed, node_seed] = seeds(seed);
+        let [agent_seed, gate_seed, registrar_seed, port_seed, world_seed, node_seed, trunk_seed] = seeds(seed);
         let limits = &config.limits;
         let endpoint = sip_transaction::Config {
             server_transactions: limits.transactions,
@@ -149,7 +168,8 @@ impl Switch {
             agent_seed,
         );
         let [a, b, c, d, e, f, g, h, ..] = node_seed;
-        Self {
+        let mut switch = Self {
+            trunks: iax::Trunks::new(&config, trunk_seed, now, wall),
             gate: Gate::new(&config, gate_seed, now),
             registrar: sip::registrar(&config, registrar_seed),
             keep_alives: KeepAlive::default(),
@@ -172,7 +192,10 @@ impl Switch {
             refusals: BTreeMap::new(),
             ended: BTreeMap::new(),
             outputs: VecDeque::new(),
-        }
+        };
+        // Registrations at other exchanges have begun.
+        switch.pump(now);
+        switch
     }
 
     /// Tells of a listening socket. `None` when there are too many.
@@ -205,6 +228,7 @@ impl Switch {
         self.clock = (now, wall);
         let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.registrar.handle_wall_clock(now, since);
+        self.trunks.set_clock(now, since, &self.config);
     }
 
     /// What happened outside.
@@ -225,6 +249,7 @@ impl Switch {
         while let Some((id, alarm)) = self.alarms.pop(now) {
             self.on_alarm(now, id, alarm);
         }
+        self.on_trunk_timeout(now);
         self.on_drain_timeout(now);
         self.pump(now);
     }
@@ -244,6 +269,7 @@ impl Switch {
             self.registrar.poll_timeout(),
             self.keep_alives.next(),
             self.alarms.next(),
+            self.trunks.poll_timeout(),
             self.drain.as_ref().and_then(Drain::timeout),
         ];
         parts.into_iter().flatten().min()
@@ -356,10 +382,16 @@ impl Switch {
     /// Takes what the machines below have to say until they are silent.
     fn pump(&mut self, now: Instant) {
         self.set_world_clock(now);
-        while let Some(output) = self.agent.poll_output() {
-            match output.into_duty() {
-                Ok(duty) => self.outputs.push_back(duty),
-                Err(event) => self.on_event(now, event),
+        loop {
+            while let Some(output) = self.agent.poll_output() {
+                match output.into_duty() {
+                    Ok(duty) => self.outputs.push_back(duty),
+                    Err(event) => self.on_event(now, event),
+                }
+            }
+            // What one says may make the other speak.
+            if !self.pump_trunks(now) {
+                break;
             }
         }
         self.on_drain_progress(now);

@@ -59,6 +59,7 @@ impl Switch {
                     bindings: self.bindings(now, &account.name),
                 })
                 .collect(),
+            iax: self.iax_status(),
             tables: self.tables(),
             totals: self.totals(),
             calls,
@@ -154,6 +155,7 @@ impl Switch {
         ];
         tables.push(row("keep_alives", self.keep_alives.len(), Some(limits.connections), false));
         tables.push(row("dialplan_globals", self.world.globals(), None, false));
+        tables.extend(self.trunks.tables());
         tables.extend(self.gate.tables());
         tables.extend(self.location_tables());
         tables
