@@ -136,7 +136,8 @@ fn a_caller_hears_what_his_callee_said_when_the_dialplan_says_nothing_else() {
 
 #[test]
 fn the_first_to_answer_wins_and_the_others_are_called_off() {
-    let mut scene = scene("[default]\nexten => 5,1,Dial(SIP/1004&SIP/1002&Local/6@default,20)\nexten => 6,1,Dial(SIP/1003)\n");
+    let mut scene =
+        scene("[default]\nexten => 5,1,Dial(SIP/1004&SIP/1002&Local/6@default,20)\nexten => 6,1,Dial(SIP/1003)\n");
     begin(&mut scene, "5", 5);
     assert_eq!(scene.caller().busy_with(), 1);
     assert_eq!((scene.phones[1].0.busy_with(), scene.phones[3].0.busy_with()), (1, 0));
@@ -233,7 +234,9 @@ fn a_callee_transfers_the_caller_and_a_caller_the_callee_to_what_their_contexts_
     let call = begin(&mut scene, "2", 3);
     press(&mut scene, call, Side::Callee, "#");
     assert!(bridged(&scene, call));
-    assert!(scene.exchange.orders[&call].iter().any(|it| matches!(it, Order::Digit { side: Side::Caller, digit: '#', .. })));
+    assert!(
+        scene.exchange.orders[&call].iter().any(|it| matches!(it, Order::Digit { side: Side::Caller, digit: '#', .. }))
+    );
     finish(&mut scene);
 }
 
@@ -246,7 +249,11 @@ fn a_local_that_answers_takes_the_caller_over() {
     let now = scene.now();
     scene.caller().call(now, "1", true, Duration::from_secs(30));
     scene.run(Duration::from_secs(2));
-    assert_eq!((scene.caller().remote.len(), scene.phones[3].0.busy_with()), (1, 0), "answered, and the other called off");
+    assert_eq!(
+        (scene.caller().remote.len(), scene.phones[3].0.busy_with()),
+        (1, 0),
+        "answered, and the other called off"
+    );
     scene.run(Duration::from_secs(3));
     assert_eq!(scene.caller().busy_with(), 0, "its end is the call's");
     scene.caller().outcomes.clear();
@@ -340,7 +347,9 @@ fn digits_pass_between_info_and_events_and_a_menu_takes_them() {
     let now = scene.now();
     scene.phones[1].0.press(now, '9');
     scene.run(Duration::from_secs(1));
-    assert!(scene.exchange.orders[&call].iter().any(|it| matches!(it, Order::Digit { side: Side::Caller, digit: '9', .. })));
+    assert!(
+        scene.exchange.orders[&call].iter().any(|it| matches!(it, Order::Digit { side: Side::Caller, digit: '9', .. }))
+    );
     finish(&mut scene);
     let call = begin(&mut scene, "2", 1);
     press(&mut scene, call, Side::Caller, "77");

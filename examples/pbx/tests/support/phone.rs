@@ -93,14 +93,7 @@ impl Phone {
         Self::over(Transport::Tcp, user, secret, address, server, seed)
     }
 
-    fn over(
-        transport: Transport,
-        user: &str,
-        secret: &str,
-        address: SocketAddr,
-        server: SocketAddr,
-        seed: u8,
-    ) -> Self {
+    fn over(transport: Transport, user: &str, secret: &str, address: SocketAddr, server: SocketAddr, seed: u8) -> Self {
         let mut agent = Agent::new(agent::Config::default(), [seed; 32]);
         let listener = agent.add_listener(ListenerConfig::new(transport, address));
         agent.trust(server.ip());

@@ -270,7 +270,6 @@ pub fn rejected(status: StatusCode) -> (bool, Cause) {
 
 pub const CLEAN: Conditions = Conditions { delay: Duration::from_millis(5), ..Conditions::PERFECT };
 
-
 /// A dialplan in place of the generated one.
 pub fn set_dialplan(config: &mut Config, text: &str) {
     let mut problems = Vec::new();
