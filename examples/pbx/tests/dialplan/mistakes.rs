@@ -91,6 +91,7 @@ fn warnings_say_what_is_not_done() {
         ("exten => 1,1,Dial(SIP/1,20,U(d))", "Dial: there is no extension `s` in context `d` for option U"),
         ("exten => 1,1,NoOp($[1 +])", "NoOp: the expression $[1 +] is not understood: expected a value"),
         ("exten => 1,1,Set(NOSUCH(x)=1)", "Set: there is no function `NOSUCH` that can be set"),
+        ("exten => 1,1,Set(TIMEOUT(absolute)=60)", "Set: TIMEOUT(absolute) is not supported: the call is not limited"),
         ("exten => 1,1,ResetCDR()", "ResetCDR: has no effect here"),
     ];
     for (line, message) in cases {
