@@ -62,6 +62,9 @@ fn errors_say_what_was_expected() {
             "exten => 1,1,GotoIfTime(*,someday,*,*?1)",
             "GotoIfTime: expected days of the week such as mon-fri or *, found `*,someday,*,*`",
         ),
+        ("exten => 1,1,Read()", "Read: expected the name of a variable"),
+        ("exten => 1,1,Read(A,b,few)", "Read: expected a number of digits, found `few`"),
+        ("exten => 1,1,Read(A,b,4,x)", "Read: unknown option `x`: expected s or n"),
         ("exten => 1,1,Answer(x)", "Answer: expected milliseconds, found `x`"),
     ];
     for (line, message) in cases {
