@@ -1,10 +1,17 @@
 //! The command line.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use clap::Parser;
 
-use crate::config::{self, Config, ConfigError};
+use crate::{
+    asterisk::{self, Report},
+    config::{self, Config, ConfigError},
+};
 
 /// A small PBX: phones register, call each other, and hear themselves at 600.
 #[derive(Debug, Clone, Parser)]
@@ -14,9 +21,18 @@ pub struct Cli {
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Read the configuration, say what is wrong with it, and end
-    #[arg(long)]
-    pub check: bool,
+    /// Run on Asterisk's files in this folder: sip.conf, pjsip.conf, iax.conf and extensions.conf
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub asterisk: Option<PathBuf>,
+
+    /// Read the configuration, or Asterisk's files in this folder, say all that is wrong, and end
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "to_toml")]
+    #[expect(clippy::option_option, reason = "the argument may be left out, and so may its value")]
+    pub check: Option<Option<PathBuf>>,
+
+    /// Print the file for --config that means the same as Asterisk's files in this folder, secrets and all
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "asterisk"])]
+    pub to_toml: Option<PathBuf>,
 
     /// Print the demo configuration, commented, to begin your own with
     #[arg(long)]
@@ -33,6 +49,18 @@ pub struct Cli {
     /// Listen for SIP over TCP here, instead of what the configuration says; may be repeated
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub tcp: Vec<SocketAddr>,
+
+    /// Listen for IAX2 here, instead of what the configuration says; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub iax: Vec<SocketAddr>,
+
+    /// Where the configuration says the first address, mean the second: one machine plays several; may be repeated
+    #[arg(long, value_name = "ADDRESS=ADDRESS", value_parser = mapped)]
+    pub map: Vec<(IpAddr, IpAddr)>,
+
+    /// The name of this system in call records and logs
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
 
     /// Show the page here, instead of where the configuration says
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -65,6 +93,11 @@ Your own:
   pbx --config pbx.toml --check              see whether it is right
   pbx --config pbx.toml                      start with it
 
+Asterisk's files as they are:
+  pbx --check /etc/asterisk                  all that is wrong or left out, with file and line
+  pbx --asterisk /etc/asterisk               start with them
+  pbx --to-toml /etc/asterisk > pbx.toml     the same as a file for --config
+
 While it runs (all on the machine itself):
   pbx -x \"core show channels\"                who talks to whom
   pbx -x \"sip show peers\"                    which phones are registered
@@ -78,19 +111,60 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     config::read_ports(text).ok_or_else(|| "expected at least four ports such as 10000-14999".to_owned())
 }
 
+fn mapped(text: &str) -> Result<(IpAddr, IpAddr), String> {
+    let read = || {
+        let (from, to) = text.split_once('=')?;
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    read().ok_or_else(|| "expected two addresses such as 192.168.0.3=127.0.2.3".to_owned())
+}
+
 impl Cli {
+    /// The folder of Asterisk's files that is meant.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        let check = self.check.as_ref().and_then(Option::as_ref);
+        check.or(self.to_toml.as_ref()).or(self.asterisk.as_ref()).map(PathBuf::as_path)
+    }
+
     /// The configuration that is meant: the file or the demo, with what the command line changes.
     ///
     /// # Errors
     /// Tells every mistake.
     pub fn configuration(&self) -> Result<Config, ConfigError> {
-        let mut config = match &self.config {
-            Some(path) => Config::load(path)?,
-            None => Config::demo()?,
+        self.configuration_with(&mut Report::default())
+    }
+
+    /// The same, with what is left out of Asterisk's files.
+    ///
+    /// # Errors
+    /// Tells every mistake.
+    pub fn configuration_with(&self, report: &mut Report) -> Result<Config, ConfigError> {
+        let mut config = match (self.folder(), &self.config) {
+            (Some(folder), _) => {
+                let loaded = asterisk::load(folder);
+                *report = loaded.report;
+                loaded.config.ok_or_else(|| ConfigError::Asterisk {
+                    folder: folder.to_owned(),
+                    errors: report.errors(),
+                    report: report.to_string(),
+                })?
+            }
+            (None, Some(path)) => Config::load_with(path, &mut report.problems)?,
+            (None, None) => Config::demo()?,
         };
+        if !self.map.is_empty() {
+            config.map_addresses(&self.map);
+        }
         if !self.udp.is_empty() || !self.tcp.is_empty() {
             config.sip.udp.clone_from(&self.udp);
             config.sip.tcp.clone_from(&self.tcp);
+        }
+        if !self.iax.is_empty() {
+            config.iax.listen.clone_from(&self.iax);
+        }
+        if self.name.is_some() {
+            config.name.clone_from(&self.name);
         }
         if self.http.is_some() {
             config.http.listen = self.http;
@@ -101,7 +175,8 @@ impl Cli {
         if self.cdr.is_some() {
             config.cdr.path.clone_from(&self.cdr);
         }
-        config.check_exposure()?;
+        // What Asterisk runs on is not refused: the report warns of it, and loudly.
+        config.check_exposure_of(self.folder().is_none())?;
         Ok(config)
     }
 }

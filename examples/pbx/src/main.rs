@@ -2,13 +2,15 @@
 
 use std::{
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
 use clap::Parser;
 use pbx::{
+    asterisk::Report,
     cli::Cli,
-    config::{self, Config},
+    config::{self, Config, ConfigError},
     console,
     control::{Command, Control},
     greeting, limits, log,
@@ -22,19 +24,30 @@ fn main() -> ExitCode {
         say(config::DEMO);
         return ExitCode::SUCCESS;
     }
-    let config = match cli.configuration() {
+    let mut report = Report::default();
+    let config = cli.configuration_with(&mut report);
+    if let Some(Some(folder)) = &cli.check {
+        return check(folder, config, &report);
+    }
+    let config = match config {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
+    if cli.to_toml.is_some() {
+        eprint!("{report}");
+        say(&config.to_toml());
+        return ExitCode::SUCCESS;
+    }
     if let Some(line) = &cli.execute {
         return execute(&config, line);
     }
-    if cli.check {
-        println!(
-            "the configuration is right: {} accounts, {} extensions",
+    eprint!("{report}");
+    if cli.check.is_some() {
+        say(&format!(
+            "the configuration is right: {} accounts, {} extensions\n",
             config.accounts.len(),
             config.extensions.len()
-        );
+        ));
         return ExitCode::SUCCESS;
     }
     if let Err(error) = log::start(&cli.log, cli.json) {
@@ -44,6 +57,36 @@ fn main() -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(config)),
         Err(error) => fail(&format!("cannot start the runtime: {error}")),
+    }
+}
+
+/// Tells all that is wrong with Asterisk's files, and ends with 1 when they cannot be used.
+fn check(folder: &Path, config: Result<Config, ConfigError>, report: &Report) -> ExitCode {
+    say(&report.to_string());
+    let warnings = match report.warnings() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        count => format!(", {count} warnings"),
+    };
+    let folder = folder.display();
+    match config {
+        Ok(config) => {
+            let (accounts, peers) = (config.accounts.len(), config.iax.peers.len());
+            let contexts = config.dialplan.contexts().count();
+            say(&format!(
+                "{folder}: can be used: {accounts} SIP accounts, {peers} IAX2 peers, {contexts} contexts{warnings}\n"
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(ConfigError::Asterisk { errors, .. }) => {
+            let plural = if errors == 1 { "" } else { "s" };
+            say(&format!("{folder}: cannot be used: {errors} error{plural}{warnings}\n"));
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            eprintln!("pbx: {error}");
+            ExitCode::from(1)
+        }
     }
 }
 

@@ -128,6 +128,7 @@ impl Server {
             iax.push(bound.map_err(|source| StartError::Bind { what: "iax2", address: *address, source })?);
         }
         trunk_sockets::look_up(&mut config).await;
+        config.resolve().await;
         let first = listeners.first().ok_or(StartError::NoListener)?.local;
         let media_bind = config.rtp.address.unwrap_or_else(|| first.ip());
         let media_address = media_address(&config, media_bind)?;

@@ -16,7 +16,6 @@ mod music;
 mod noop;
 mod playback;
 mod progress;
-mod read;
 mod r#return;
 mod ringing;
 mod set;
@@ -24,8 +23,6 @@ mod verbose;
 mod wait;
 mod wait_exten;
 mod r#while;
-
-pub(crate) use read::{Progress, Reading};
 
 use crate::dialplan::{Action, Check, End, Pending, Run};
 
@@ -69,7 +66,7 @@ impl Application {
 }
 
 /// All of them, by name.
-const APPLICATIONS: [Application; 38] = [
+const APPLICATIONS: [Application; 37] = [
     answer::ANSWER,
     background::BACKGROUND,
     busy::BUSY,
@@ -94,7 +91,6 @@ const APPLICATIONS: [Application; 38] = [
     playback::PLAYBACK,
     progress::PROCEEDING,
     progress::PROGRESS,
-    read::READ,
     r#return::RETURN,
     ringing::RINGING,
     set::SET,

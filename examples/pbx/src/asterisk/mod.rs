@@ -1,3 +1,14 @@
 //! Asterisk's configuration files.
 
+mod check;
 pub mod file;
+mod iax;
+mod load;
+mod pjsip;
+mod settings;
+mod sip;
+
+pub(crate) use load::open;
+pub use load::{Loaded, Report, load, load_from};
+pub(crate) use settings::read_host;
+pub(crate) use sip::is_name;

@@ -36,10 +36,14 @@ pub struct Account {
     pub dtmf: DtmfMode,
     /// It is asked for a sign of life (OPTIONS) this often and counts as unreachable without one in time; `None` never.
     pub qualify: Option<Qualify>,
-    /// Addresses from which calls are taken as its own without a password.
+    /// Calls from where it is (`address`) are taken as its own without a password.
+    pub trust_address: bool,
+    /// Other addresses from which calls are taken as its own without a password.
     pub trusted: Vec<Network>,
     /// Addresses that it may come from at all.
     pub acl: Acl,
+    /// The user of the request URI towards a fixed address, when the dialplan names none.
+    pub remote_extension: Option<String>,
     /// The user name that we show when it asks us for a password; its own when absent.
     pub remote_user: Option<String>,
     /// The password that we show it then.
@@ -50,10 +54,6 @@ pub struct Account {
     pub from_domain: Option<String>,
     /// Calls at once; `None` for the common limit.
     pub max_calls: Option<usize>,
-    /// Contacts at once; `None` for the common limit.
-    pub max_contacts: Option<usize>,
-    /// Whether its calls may begin; a pure callee (`type=peer` without an address that it calls from) may not.
-    pub may_call: bool,
 }
 
 impl Account {
@@ -73,15 +73,15 @@ impl Account {
             codecs: None,
             dtmf: DtmfMode::default(),
             qualify: None,
+            trust_address: false,
             trusted: Vec::new(),
             acl: Acl::default(),
+            remote_extension: None,
             remote_user: None,
             remote_secret: None,
             from_user: None,
             from_domain: None,
             max_calls: None,
-            max_contacts: None,
-            may_call: true,
         }
     }
 

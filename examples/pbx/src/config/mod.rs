@@ -7,8 +7,10 @@ mod codec;
 mod file;
 mod generate;
 mod iax;
+mod map;
 mod network;
 mod problem;
+mod write;
 
 use std::{
     collections::BTreeMap,
@@ -55,12 +57,65 @@ pub struct Config {
     /// Addresses that mean others: with `192.168.0.3=127.0.2.3` this machine plays the one that is configured. Applied
     /// to every configured address already.
     pub address_map: Vec<(IpAddr, IpAddr)>,
+    /// Addresses of the host names that are configured, once they were asked for; see [`Config::resolve`].
+    pub resolved: BTreeMap<String, IpAddr>,
     pub registration: Registration,
     pub calls: Calls,
     pub rtp: Rtp,
     pub limits: Limits,
     pub http: Http,
     pub cdr: Cdr,
+}
+
+impl Default for Config {
+    /// What a file means that says nothing: no accounts, and all else as in [`DEMO`].
+    fn default() -> Self {
+        let local = SocketAddr::from(([127, 0, 0, 1], 5060));
+        Self {
+            name: None,
+            sip: Sip {
+                udp: vec![local],
+                tcp: vec![local],
+                advertised: None,
+                realm: "tandem".to_owned(),
+                trusted: Vec::new(),
+                algorithms: vec![Algorithm::Md5],
+                nonce_time: Duration::from_secs(300),
+            },
+            accounts: Vec::new(),
+            registrations: Vec::new(),
+            iax: Iax::default(),
+            extensions: BTreeMap::from([
+                ("600".to_owned(), Application::Echo),
+                ("601".to_owned(), Application::Milliwatt),
+            ]),
+            dialplan: Arc::default(),
+            dialplan_source: DialplanSource::Generated,
+            address_map: Vec::new(),
+            resolved: BTreeMap::new(),
+            registration: Registration {
+                min_expires: Duration::from_secs(60),
+                max_expires: Duration::from_secs(3600),
+                per_account: 8,
+            },
+            calls: Calls {
+                ring_time: Duration::from_secs(30),
+                drain_time: Duration::from_secs(30),
+                max_time: Duration::from_secs(4 * 3600),
+                media_timeout: Some(Duration::from_secs(60)),
+            },
+            rtp: Rtp { ports: 10_000..=14_999, address: None, advertised: None },
+            limits: Limits {
+                calls: 1000,
+                calls_per_account: 100,
+                transactions: 20_000,
+                connections: 2_000,
+                connections_per_address: 100,
+            },
+            http: Http { listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))), exposed: false },
+            cdr: Cdr { path: Some(default_cdr_path()) },
+        }
+    }
 }
 
 /// Where a dialplan came from.
@@ -203,9 +258,17 @@ impl Config {
     /// # Errors
     /// Tells every mistake with file and line.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::load_with(path, &mut Vec::new())
+    }
+
+    /// Reads a file, and tells what in its dialplan is left out.
+    ///
+    /// # Errors
+    /// Tells every mistake with file and line.
+    pub fn load_with(path: &Path, warnings: &mut Vec<crate::asterisk::file::Problem>) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse_with(path, &text, warnings)
     }
 
     /// Reads the text of a file; `path` only names it in errors.
@@ -213,7 +276,19 @@ impl Config {
     /// # Errors
     /// Tells every mistake with file and line.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        file::parse(path, text)
+        file::parse(path, text, &mut Vec::new())
+    }
+
+    /// Reads the text of a file, and tells what in its dialplan is left out.
+    ///
+    /// # Errors
+    /// Tells every mistake with file and line.
+    pub fn parse_with(
+        path: &Path,
+        text: &str,
+        warnings: &mut Vec<crate::asterisk::file::Problem>,
+    ) -> Result<Self, ConfigError> {
+        file::parse(path, text, warnings)
     }
 
     /// Checks what no single line of the file says: which addresses may be used with which secrets.
@@ -221,11 +296,16 @@ impl Config {
     /// # Errors
     /// Names the address and the way out.
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
+        self.check_exposure_of(true)
+    }
+
+    pub(crate) fn check_exposure_of(&self, secrets: bool) -> Result<(), ConfigError> {
         let demo = self.accounts.iter().filter(|account| account.has_demo_secret());
         let names: Vec<_> = demo.map(|account| account.name.clone()).collect();
         let listeners = self.sip.udp.iter().chain(&self.sip.tcp);
         if let Some(address) = listeners.clone().find(|address| !address.ip().is_loopback())
             && !names.is_empty()
+            && secrets
         {
             return Err(ConfigError::DemoSecret { address: *address, accounts: names.join(", ") });
         }

@@ -20,6 +20,16 @@ pub enum ConfigError {
         /// Each mistake, in the order of the file.
         problems: Vec<Problem>,
     },
+    /// Files of Asterisk that cannot be used.
+    #[error("{}: {} of Asterisk's files:\n{}", folder.display(), count(*errors), report.trim_end())]
+    Asterisk {
+        /// Their folder.
+        folder: PathBuf,
+        /// How many errors there are.
+        errors: usize,
+        /// Each problem, warnings among them.
+        report: String,
+    },
     /// The demo secret on an address that others can reach.
     #[error(
         "refusing to listen on {address}: {accounts} still have the demo secret, which everybody knows; \
@@ -40,6 +50,10 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+}
+
+fn count(errors: usize) -> String {
+    if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") }
 }
 
 fn join(problems: &[Problem]) -> String {

@@ -46,18 +46,6 @@ pub(crate) struct Context {
     pub(crate) ignored: Vec<String>,
 }
 
-impl Context {
-    /// The extensions that are a number, which has no dashes, and all patterns.
-    fn candidates(&self, number: &str) -> impl Iterator<Item = &Extension> {
-        let literal = |extension: &Extension| extension.pattern.literal().map(|literal| literal.cmp(number));
-        let from = self.extensions.partition_point(|extension| literal(extension).is_some_and(|order| order.is_lt()));
-        let patterns = self.extensions.partition_point(|extension| literal(extension).is_some());
-        let same = self.extensions.get(from..patterns).unwrap_or_default();
-        let same = same.iter().take_while(move |extension| literal(extension).is_some_and(|order| order.is_eq()));
-        same.chain(self.extensions.get(patterns..).unwrap_or_default())
-    }
-}
-
 /// `include => context`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Include {
@@ -162,6 +150,14 @@ impl Dialplan {
         self.contexts.contains_key(context)
     }
 
+    /// All steps: application, arguments and where they are written.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (&str, &str, &Place)> {
+        let extensions = self.contexts.values().flat_map(|context| &context.extensions);
+        extensions
+            .flat_map(|extension| &extension.steps)
+            .map(|step| (step.application.as_str(), step.arguments.as_str(), &step.place))
+    }
+
     /// The names of the contexts, in the order of the file.
     pub fn contexts(&self) -> impl Iterator<Item = &str> {
         self.order.iter().map(AsRef::as_ref)
@@ -225,12 +221,11 @@ impl Dialplan {
         let mut open = vec![context];
         while let Some(name) = open.pop() {
             let Some(context) = self.enter(name, &mut asked) else { continue };
-            let is_there = if number.starts_with('_') {
-                context.extensions.iter().any(|extension| extension.pattern.as_str() == number)
-            } else {
-                context.candidates(&number.replace('-', "")).any(|extension| extension.pattern.matches(number))
+            let pattern = number.starts_with('_');
+            let is_for = |extension: &Extension| {
+                if pattern { extension.pattern.as_str() == number } else { extension.pattern.matches(number) }
             };
-            if is_there {
+            if context.extensions.iter().any(is_for) {
                 return true;
             }
             open.extend(context.includes.iter().map(|include| include.context.as_str()));
@@ -293,7 +288,14 @@ impl Dialplan {
         pick: &mut dyn FnMut(&'a Context, &'a Extension) -> Option<T>,
     ) -> Option<T> {
         let context = self.enter(context, asked)?;
-        let mut candidates = context.candidates(number).filter(|extension| extension.is_for(number, caller));
+        let literal = |extension: &Extension| extension.pattern.literal().map(|literal| literal.cmp(number));
+        let from =
+            context.extensions.partition_point(|extension| literal(extension).is_some_and(|order| order.is_lt()));
+        let patterns = context.extensions.partition_point(|extension| literal(extension).is_some());
+        let same = context.extensions.get(from..patterns).unwrap_or_default();
+        let same = same.iter().take_while(|extension| literal(extension).is_some_and(|order| order.is_eq()));
+        let patterns = context.extensions.get(patterns..).unwrap_or_default();
+        let mut candidates = same.chain(patterns).filter(|extension| extension.is_for(number, caller));
         if let Some(found) = candidates.find_map(|extension| pick(context, extension)) {
             return Some(found);
         }

@@ -5,6 +5,5 @@ mod hostile;
 mod mistakes;
 mod order;
 mod patterns;
-mod samples;
 mod stage;
 mod values;

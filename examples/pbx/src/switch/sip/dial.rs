@@ -69,7 +69,11 @@ impl Switch {
                 }
                 phones
             }
-            Address::Fixed(place) => fixed(account, place, extension).into_iter().collect(),
+            Address::Fixed(place) => {
+                let port = account.transport.unwrap_or(Transport::Udp).default_port();
+                let remote = self.config.socket(place, port);
+                remote.map(|remote| fixed(account, place, remote, extension)).into_iter().collect()
+            }
             Address::Nowhere => Vec::new(),
         }
     }
@@ -159,7 +163,7 @@ impl Switch {
             format: None,
             codec: None,
             dialled_by: Some(runner),
-            kind: Kind::Sip(Box::new(sip)),
+            kind: Kind::Sip(sip),
         };
         self.sessions.insert(session, key);
         if let Some(call) = self.calls.get_mut(&id) {
@@ -238,21 +242,21 @@ fn with_user(uri: &Uri, user: &str) -> Uri {
 }
 
 /// An account that is always in one place.
-fn fixed(account: &Account, place: &HostPort, extension: Option<&str>) -> Option<Phone> {
+fn fixed(account: &Account, place: &HostPort, remote: SocketAddr, extension: Option<&str>) -> Phone {
     let transport = account.transport.unwrap_or(Transport::Udp);
-    let remote = SocketAddr::new(place.host.ip()?, place.port.unwrap_or(transport.default_port()));
-    Some(at(remote, transport, extension.unwrap_or(&account.name)))
+    let user = extension.or(account.remote_extension.as_deref()).unwrap_or(&account.name);
+    at(place.clone(), remote, transport, user)
 }
 
 /// A host that no account names, by its address.
 fn stranger(host: &str, extension: Option<&str>) -> Option<Phone> {
     let place: HostPort = host.parse().ok()?;
     let remote = SocketAddr::new(place.host.ip()?, place.port.unwrap_or(5060));
-    Some(at(remote, Transport::Udp, extension.unwrap_or("s")))
+    Some(at(remote.into(), remote, Transport::Udp, extension.unwrap_or("s")))
 }
 
-fn at(remote: SocketAddr, transport: Transport, user: &str) -> Phone {
-    let mut uri = SipUri::at(remote.into()).with_user(user.as_bytes());
+fn at(place: HostPort, remote: SocketAddr, transport: Transport, user: &str) -> Phone {
+    let mut uri = SipUri::at(place).with_user(user.as_bytes());
     if transport != Transport::Udp {
         uri.set_param("transport", Some(transport.token().to_ascii_lowercase().as_bytes()));
     }

@@ -12,7 +12,7 @@ use sip_proxy::authenticator::{self, Authenticator, Cause, Challenges, Guard, Gu
 use sip_transaction::Source;
 
 use crate::{
-    config::{Account, Acl, Config, Network},
+    config::{Account, Acl, Address, Config, Network},
     status::Table,
 };
 
@@ -78,7 +78,12 @@ impl Gate {
         let accounts = || config.accounts.iter();
         let named = accounts().map(|account| (account.user().to_owned(), account.name.clone())).collect();
         let of = |account: &Account| -> Vec<_> {
-            account.trusted.iter().map(|network| (*network, account.name.clone())).collect()
+            let there = match &account.address {
+                Address::Fixed(host) if account.trust_address => config.socket(host, 0),
+                _ => None,
+            };
+            let there = there.map(|there| Network::host(there.ip().to_canonical()));
+            account.trusted.iter().copied().chain(there).map(|network| (network, account.name.clone())).collect()
         };
         let networks = accounts().flat_map(of).collect();
         let limited = accounts().filter(|account| !account.acl.is_empty());

@@ -90,7 +90,7 @@ impl Switch {
         self.enter(
             now,
             Entrance {
-                kind: Kind::Sip(Box::new(sip)),
+                kind: Kind::Sip(sip),
                 technology: "SIP",
                 name,
                 peer: caller.account.clone(),
@@ -136,7 +136,7 @@ impl Switch {
         match self.gate.decide(now, request, &source) {
             Decision::Accepted { account } => {
                 self.agent.trust(source.remote.ip());
-                let Some(account) = self.config.account(&account).filter(|account| account.may_call) else {
+                let Some(account) = self.config.account(&account) else {
                     self.refuse(now, session, StatusCode::FORBIDDEN, "may_not_call", &[]);
                     return None;
                 };

@@ -1,11 +1,14 @@
 //! The file as it is written, and its way into a [`Config`].
 
+mod account;
+mod dialplan;
+mod iax;
+
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -13,16 +16,19 @@ use serde::Deserialize;
 use sip_core::auth::Algorithm;
 use toml::Spanned;
 
-use super::{
-    Account, Application, Calls, Cdr, Config, ConfigError, DialplanSource, Http, Iax, Limits, Problem, Registration,
-    Rtp, Sip, default_cdr_path,
-};
+use super::{Account, Application, Calls, Cdr, Config, ConfigError, Http, Limits, Problem, Registration, Rtp, Sip};
+
+use crate::asterisk::is_name;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    name: Option<Spanned<String>>,
+    dialplan: Option<Spanned<String>>,
+    address_map: BTreeMap<Spanned<String>, Spanned<String>>,
     sip: SipTable,
-    account: Vec<Spanned<AccountTable>>,
+    account: Vec<Spanned<account::AccountTable>>,
+    iax: iax::IaxTable,
     extensions: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     registration: RegistrationTable,
     calls: CallsTable,
@@ -42,14 +48,7 @@ struct SipTable {
     trusted: Vec<Spanned<String>>,
     digest: Option<Vec<Spanned<String>>>,
     nonce_time: Option<Spanned<Time>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountTable {
-    name: Spanned<String>,
-    secret: Spanned<String>,
-    caller_id: Option<Spanned<String>>,
+    registration: Vec<account::RegistrationTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,7 +111,7 @@ const TIME: &str = "expected a time such as \"30s\", \"5m\" or \"1h\"";
 const ADDRESS: &str = "expected an address and port such as \"127.0.0.1:5060\" or \"[::1]:5060\"";
 const IP: &str = "expected an IP address such as \"192.0.2.10\"";
 const PORTS: &str = "expected a port range of at least four ports such as \"10000-14999\"";
-const NAME: &str = "expected 1 to 64 letters, digits, '.', '_', '-' or '+'";
+const NAME: &str = "expected 1 to 64 letters, digits, '.', '_', '-' or '+' (not beginning with '_')";
 
 struct Checker<'a> {
     file: String,
@@ -133,11 +132,19 @@ impl Checker<'_> {
         found
     }
 
-    fn addresses(&mut self, values: Option<&Vec<Spanned<String>>>) -> Vec<SocketAddr> {
-        let Some(values) = values else {
-            return vec![SocketAddr::from(([127, 0, 0, 1], 5060))];
-        };
+    fn addresses(&mut self, values: &[Spanned<String>]) -> Vec<SocketAddr> {
         values.iter().filter_map(|value| self.text(value, ADDRESS, |text| text.parse().ok())).collect()
+    }
+
+    fn address_map(&mut self, table: &BTreeMap<Spanned<String>, Spanned<String>>) -> Vec<(IpAddr, IpAddr)> {
+        let mut map = Vec::new();
+        for (from, to) in table {
+            let read = |text: &str| text.parse().ok();
+            if let (Some(from), Some(to)) = (self.text(from, IP, read), self.text(to, IP, read)) {
+                map.push((from, to));
+            }
+        }
+        map
     }
 
     fn time(&mut self, value: Option<&Spanned<Time>>, default: Duration) -> Duration {
@@ -168,67 +175,77 @@ impl Checker<'_> {
     }
 }
 
-pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    warnings: &mut Vec<crate::asterisk::file::Problem>,
+) -> Result<Config, ConfigError> {
     let file_name = path.display().to_string();
     let file: File = toml::from_str(text).map_err(|error| ConfigError::Invalid {
         problems: vec![Problem::at(&file_name, text, error.span(), error.message())],
     })?;
     let mut check = Checker { file: file_name, text, problems: Vec::new() };
 
-    let sip = sip(&mut check, &file.sip);
-    let accounts = accounts(&mut check, file.account);
-    let extensions = extensions(&mut check, file.extensions.as_ref(), &accounts);
+    let default = Config::default();
+    let name = file.name.as_ref().and_then(|value| check.readable(Some(value)));
+    let address_map = check.address_map(&file.address_map);
+    let sip = sip(&mut check, &file.sip, default.sip);
+    let accounts = account::accounts(&mut check, &file.account);
+    let registrations = account::registrations(&mut check, &file.sip.registration);
+    let iax = iax::iax(&mut check, &file.iax);
+    if accounts.is_empty() && iax.peers.is_empty() && check.problems.is_empty() {
+        check.problem(0..0, "expected at least one [[account]] with `name` and `secret`");
+    }
+    let generated = file.dialplan.is_none();
+    let extensions = extensions(&mut check, file.extensions.as_ref(), &accounts, generated);
     let registration = Registration {
-        min_expires: check.time(file.registration.min_expires.as_ref(), Duration::from_secs(60)),
-        max_expires: check.time(file.registration.max_expires.as_ref(), Duration::from_secs(3600)),
-        per_account: check.count(file.registration.per_account.as_ref(), 8),
+        min_expires: check.time(file.registration.min_expires.as_ref(), default.registration.min_expires),
+        max_expires: check.time(file.registration.max_expires.as_ref(), default.registration.max_expires),
+        per_account: check.count(file.registration.per_account.as_ref(), default.registration.per_account),
     };
     if registration.min_expires > registration.max_expires {
         let span = file.registration.min_expires.as_ref().or(file.registration.max_expires.as_ref());
         check.problem(span.map_or(0..0, Spanned::span), "expected min_expires to be at most max_expires");
     }
-    let calls = calls(&mut check, &file.calls);
-    let rtp = rtp(&mut check, &file.rtp);
+    let calls = calls(&mut check, &file.calls, &default.calls);
+    let rtp = rtp(&mut check, &file.rtp, default.rtp);
     let limits = Limits {
-        calls: check.count(file.limits.calls.as_ref(), 1000),
-        calls_per_account: check.count(file.limits.calls_per_account.as_ref(), 100),
-        transactions: check.count(file.limits.transactions.as_ref(), 20_000),
-        connections: check.count(file.limits.connections.as_ref(), 2_000),
-        connections_per_address: check.count(file.limits.connections_per_address.as_ref(), 100),
+        calls: check.count(file.limits.calls.as_ref(), default.limits.calls),
+        calls_per_account: check.count(file.limits.calls_per_account.as_ref(), default.limits.calls_per_account),
+        transactions: check.count(file.limits.transactions.as_ref(), default.limits.transactions),
+        connections: check.count(file.limits.connections.as_ref(), default.limits.connections),
+        connections_per_address: check
+            .count(file.limits.connections_per_address.as_ref(), default.limits.connections_per_address),
     };
     let listen = match &file.http.listen {
-        None => Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
+        None => default.http.listen,
         Some(value) if value.get_ref().is_empty() => None,
         Some(value) => check.text(value, ADDRESS, |text| text.parse().ok()),
     };
     let http = Http { listen, exposed: file.http.exposed };
-    let cdr = Cdr {
-        path: match file.cdr.path {
-            None => Some(default_cdr_path()),
-            Some(path) if path.is_empty() => None,
-            Some(path) => Some(PathBuf::from(path)),
-        },
+    let cdr = match file.cdr.path {
+        None => default.cdr,
+        Some(path) if path.is_empty() => Cdr { path: None },
+        Some(path) => Cdr { path: Some(PathBuf::from(path)) },
     };
-
+    let mut config = Config {
+        name,
+        sip,
+        accounts,
+        registrations,
+        iax,
+        extensions,
+        registration,
+        calls,
+        rtp,
+        limits,
+        http,
+        cdr,
+        ..default
+    };
+    dialplan::dialplan(&mut check, path, file.dialplan.as_ref(), &mut config, warnings);
     if check.problems.is_empty() {
-        let mut config = Config {
-            name: None,
-            sip,
-            accounts,
-            registrations: Vec::new(),
-            iax: Iax::default(),
-            extensions,
-            dialplan: Arc::default(),
-            dialplan_source: DialplanSource::Generated,
-            address_map: Vec::new(),
-            registration,
-            calls,
-            rtp,
-            limits,
-            http,
-            cdr,
-        };
-        config.generate_dialplan();
+        config.map_addresses(&address_map);
         Ok(config)
     } else {
         check.problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -236,9 +253,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
 }
 
-fn sip(check: &mut Checker<'_>, table: &SipTable) -> Sip {
-    let udp = check.addresses(table.udp.as_ref());
-    let tcp = check.addresses(table.tcp.as_ref());
+fn sip(check: &mut Checker<'_>, table: &SipTable, default: Sip) -> Sip {
+    let udp = table.udp.as_ref().map_or(default.udp, |values| check.addresses(values));
+    let tcp = table.tcp.as_ref().map_or(default.tcp, |values| check.addresses(values));
     if table.udp.as_ref().is_some_and(Vec::is_empty) && table.tcp.as_ref().is_some_and(Vec::is_empty) {
         check.problem(0..0, "expected at least one address in `udp` or `tcp` under [sip]");
     }
@@ -260,10 +277,10 @@ fn sip(check: &mut Checker<'_>, table: &SipTable) -> Sip {
         udp,
         tcp,
         advertised,
-        realm: realm.unwrap_or_else(|| "tandem".to_owned()),
+        realm: realm.unwrap_or(default.realm),
         trusted: table.trusted.iter().filter_map(|value| check.text(value, IP, |text| text.parse().ok())).collect(),
         algorithms: algorithms(check, table.digest.as_ref()),
-        nonce_time: check.time(table.nonce_time.as_ref(), Duration::from_secs(300)),
+        nonce_time: check.time(table.nonce_time.as_ref(), default.nonce_time),
     }
 }
 
@@ -279,43 +296,21 @@ fn algorithms(check: &mut Checker<'_>, values: Option<&Vec<Spanned<String>>>) ->
     if values.is_empty() { vec![Algorithm::Md5] } else { values }
 }
 
-fn accounts(check: &mut Checker<'_>, tables: Vec<Spanned<AccountTable>>) -> Vec<Account> {
-    let mut seen = HashSet::new();
-    let mut accounts = Vec::new();
-    for table in tables {
-        let table = table.into_inner();
-        if check.text(&table.name, NAME, |text| is_name(text).then_some(())).is_none() {
-            continue;
-        }
-        if table.secret.get_ref().is_empty() {
-            check.problem(table.secret.span(), "expected a secret that is not empty");
-        }
-        if let Some(value) = &table.caller_id {
-            let readable = |text: &str| (text.len() <= 80 && !text.chars().any(char::is_control)).then_some(());
-            check.text(value, "expected at most 80 bytes without control characters", readable);
-        }
-        if !seen.insert(table.name.get_ref().clone()) {
-            check.problem(table.name.span(), format!("the account {:?} is there twice", table.name.get_ref()));
-        }
-        accounts.push(Account {
-            caller_id: table.caller_id.map(Spanned::into_inner),
-            ..Account::new(table.name.into_inner(), table.secret.into_inner())
-        });
-    }
-    if accounts.is_empty() && check.problems.is_empty() {
-        check.problem(0..0, "expected at least one [[account]] with `name` and `secret`");
-    }
-    accounts
-}
-
 fn extensions(
     check: &mut Checker<'_>,
     table: Option<&BTreeMap<Spanned<String>, Spanned<String>>>,
     accounts: &[Account],
+    generated: bool,
 ) -> BTreeMap<String, Application> {
     let Some(table) = table else {
-        return BTreeMap::from([("600".to_owned(), Application::Echo), ("601".to_owned(), Application::Milliwatt)]);
+        return if generated { Config::default().extensions } else { BTreeMap::new() };
     };
+    if !generated && let Some(number) = table.keys().next() {
+        check.problem(
+            number.span(),
+            "[extensions] and `dialplan` exclude each other: expected the number in the dialplan",
+        );
+    }
     let mut extensions = BTreeMap::new();
     for (number, application) in table {
         if check.text(number, NAME, |text| is_name(text).then_some(())).is_none() {
@@ -336,12 +331,12 @@ fn extensions(
     extensions
 }
 
-fn calls(check: &mut Checker<'_>, table: &CallsTable) -> Calls {
-    let media_timeout = check.time(table.media_timeout.as_ref(), Duration::from_secs(60));
+fn calls(check: &mut Checker<'_>, table: &CallsTable, default: &Calls) -> Calls {
+    let media_timeout = check.time(table.media_timeout.as_ref(), default.media_timeout.unwrap_or_default());
     let calls = Calls {
-        ring_time: check.time(table.ring_time.as_ref(), Duration::from_secs(30)),
-        drain_time: check.time(table.drain_time.as_ref(), Duration::from_secs(30)),
-        max_time: check.time(table.max_time.as_ref(), Duration::from_secs(4 * 3600)),
+        ring_time: check.time(table.ring_time.as_ref(), default.ring_time),
+        drain_time: check.time(table.drain_time.as_ref(), default.drain_time),
+        max_time: check.time(table.max_time.as_ref(), default.max_time),
         media_timeout: (!media_timeout.is_zero()).then_some(media_timeout),
     };
     for (value, time, name) in
@@ -355,12 +350,12 @@ fn calls(check: &mut Checker<'_>, table: &CallsTable) -> Calls {
     calls
 }
 
-fn rtp(check: &mut Checker<'_>, table: &RtpTable) -> Rtp {
+fn rtp(check: &mut Checker<'_>, table: &RtpTable, default: Rtp) -> Rtp {
     let ports = table.ports.as_ref().and_then(|value| check.text(value, PORTS, read_ports));
     let mut ip = |value: &Option<Spanned<String>>| {
         value.as_ref().and_then(|value| check.text(value, IP, |text| text.parse().ok()))
     };
-    Rtp { address: ip(&table.address), advertised: ip(&table.advertised), ports: ports.unwrap_or(10_000..=14_999) }
+    Rtp { address: ip(&table.address), advertised: ip(&table.advertised), ports: ports.unwrap_or(default.ports) }
 }
 
 /// Reads a range of ports such as `10000-14999`.
@@ -384,8 +379,4 @@ fn read_time(text: &str) -> Option<Duration> {
         _ => return None,
     };
     number.checked_mul(factor).map(Duration::from_secs)
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
 }
