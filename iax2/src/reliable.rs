@@ -194,6 +194,13 @@ impl Reliable {
         self.round_trip = round_trip;
     }
 
+    /// What waits is sent again now: the peer may be there again.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        for pending in &mut self.pending {
+            pending.due = pending.due.min(now);
+        }
+    }
+
     /// Sends again what is due.
     pub(crate) fn on_timeout(&mut self, now: Instant, mut send: impl FnMut(Bytes)) -> Result<(), Lost> {
         for pending in &mut self.pending {

@@ -314,9 +314,19 @@ impl Endpoint {
     pub fn refresh(&mut self, now: Instant, id: RegistrationId) -> bool {
         self.tick(now);
         let Some(registration) = self.registrations.get_mut(&id) else { return false };
-        if registration.leg.is_none() {
-            registration.next = Some(self.now);
-            self.begin_registration(id);
+        match registration.leg {
+            None => {
+                registration.next = Some(self.now);
+                self.begin_registration(id);
+            }
+            // It is being tried, perhaps since before the registrar was there.
+            Some(number) => {
+                let now = self.now;
+                if let Some(Slot { leg: Leg::Registrant(leg), .. }) = self.slot_mut(number) {
+                    leg.link.reliable.hurry(now);
+                }
+                self.reschedule_leg(number);
+            }
         }
         true
     }

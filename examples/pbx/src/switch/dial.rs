@@ -184,6 +184,8 @@ impl Switch {
         if dialling.is_exhausted() {
             return self.conclude(now, id, number, None);
         }
+        // Somebody is called now: how a Dial before this one ended no longer counts.
+        self.calls.get_mut(&id)?.otherwise = crate::cdr::Disposition::NoAnswer;
         if let Some(at) = spec.timeout.and_then(|timeout| now.checked_add(timeout)) {
             self.alarms.set(id, Alarm::Ring(number), at);
         }
