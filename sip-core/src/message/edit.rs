@@ -191,6 +191,14 @@ impl<M: Editable> Edit<M> {
         self.visit(&mut |slice| out.put_slice(slice));
     }
 
+    /// The message as it is now, written in one pass into one allocation of its length.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(self.encoded_len());
+        self.visit(&mut |slice| out.extend_from_slice(slice));
+        out.into()
+    }
+
     /// The message as slices for a vectored write: original ones and edits, in order.
     #[must_use]
     pub fn io_slices(&self) -> Vec<IoSlice<'_>> {

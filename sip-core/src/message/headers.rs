@@ -97,7 +97,12 @@ impl Headers {
     /// the line is folded.
     pub fn typed<H: TypedHeader>(&self) -> Result<Option<H>, ParseError> {
         // As the first of all(), without its iterators.
-        for entry in self.entries.iter().filter(|entry| entry.is(&self.bytes, &H::NAME)) {
+        let known = H::NAME.known();
+        let is = |entry: &&Entry| match known {
+            Some(_) => entry.known == known,
+            None => entry.is(&self.bytes, &H::NAME),
+        };
+        for entry in self.entries.iter().filter(is) {
             if entry.folded {
                 let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() else { continue };
                 let place = |error: ParseError| ParseError { offset: error.offset + offset, ..error };

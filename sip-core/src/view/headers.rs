@@ -119,7 +119,11 @@ impl<'a> Headers<'a> {
 /// The first value of a type.
 #[inline]
 pub(crate) fn first<'a, V: HeaderView<'a>>(bytes: &'a [u8], entries: &[Entry]) -> Result<Option<V>, ParseError> {
-    let Some(entry) = entries.iter().find(|entry| entry.is(bytes, &V::NAME)) else { return Ok(None) };
+    let found = match V::NAME.known() {
+        Some(known) => entries.iter().find(|entry| entry.known == Some(known)),
+        None => entries.iter().find(|entry| entry.is(bytes, &V::NAME)),
+    };
+    let Some(entry) = found else { return Ok(None) };
     let line = entry.value();
     let start = line.start;
     let mut value = bytes.get(line).unwrap_or_default();

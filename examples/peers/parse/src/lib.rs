@@ -26,12 +26,14 @@ pub struct Work {
 }
 
 /// Everything that is measured; the first is what forwarding cannot be faster than.
-pub const WORKS: [Work; 11] = [
+pub const WORKS: [Work; 13] = [
     Work { peer: "tandem", name: "copy", run: tandem::copy },
     Work { peer: "tandem", name: "index", run: tandem::index },
     Work { peer: "tandem", name: "index, 4 typed", run: tandem::typed },
     Work { peer: "tandem", name: "index, forward", run: tandem::forward },
     Work { peer: "tandem", name: "index, copy", run: tandem::index_and_copy },
+    Work { peer: "tandem", name: "index, borrowed", run: tandem::index_borrowed },
+    Work { peer: "tandem", name: "index, 4 typed, borrowed", run: tandem::typed_borrowed },
     Work { peer: "rsipstack", name: "index", run: rsipstack_peer::index },
     Work { peer: "rsipstack", name: "index, 4 typed", run: rsipstack_peer::typed },
     Work { peer: "rsipstack", name: "index, write", run: rsipstack_peer::write },
@@ -39,3 +41,11 @@ pub const WORKS: [Work; 11] = [
     Work { peer: "rsip", name: "index, 4 typed", run: rsip_peer::typed },
     Work { peer: "rsip", name: "index, write", run: rsip_peer::write },
 ];
+
+/// The message as a socket would give it: on the heap, and shared already.
+#[must_use]
+pub fn shared(text: &[u8]) -> Bytes {
+    let bytes = Bytes::from(text.to_vec());
+    drop(bytes.clone());
+    bytes
+}

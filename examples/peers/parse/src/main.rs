@@ -1,13 +1,13 @@
 //! Prints how long reading and forwarding takes, and how many allocations: `cargo run --release -p peers-parse`.
 //!
-//! With the numbers of a work and a message and a count it does that work so often and prints nothing, for tools that
+//! With the numbers of a work and a message it measures that alone; with a count behind them it does the work so often and prints nothing, for tools that
 //! count instructions: see `instructions` beside this package.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use peers_parse::{MESSAGES, WORKS, Work, allocations};
+use peers_parse::{MESSAGES, WORKS, Work, allocations, shared};
 
 const BATCH: u32 = 500;
 const BATCHES: usize = 400;
@@ -20,6 +20,10 @@ fn main() {
         (0..count).for_each(|_| (WORKS[work].run)(&bytes));
         return;
     }
+    if let [work, message] = arguments[..] {
+        println!("{:?}", measure(&WORKS[work], &shared(MESSAGES[message].1)));
+        return;
+    }
     println!("| message | who | work | fastest | median | allocations |");
     println!("|---|---|---|---|---|---|");
     for (message, text) in MESSAGES {
@@ -30,13 +34,6 @@ fn main() {
             println!("| {message} | {} | {} | {fastest} ns | {median} ns | {allocations} |", work.peer, work.name);
         }
     }
-}
-
-/// The message as a socket would give it: on the heap, and shared already.
-fn shared(text: &[u8]) -> Bytes {
-    let bytes = Bytes::from(text.to_vec());
-    drop(bytes.clone());
-    bytes
 }
 
 /// Nanoseconds in the fastest and in the median batch.
