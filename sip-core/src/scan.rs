@@ -508,11 +508,38 @@ pub(crate) fn put_token_or_quoted(text: &[u8], out: &mut impl BufMut) {
 }
 
 /// Writes a decimal number.
-pub(crate) fn put_number(mut number: u64, out: &mut impl BufMut) {
+#[inline]
+pub(crate) fn put_number(number: u64, out: &mut impl BufMut) {
+    if number < 10 {
+        out.put_u8(b'0' + number as u8);
+    } else {
+        put_long_number(number, out);
+    }
+}
+
+/// Puts the digits of a number at `length` of a text; says how long the text is then.
+#[inline]
+pub(crate) fn digits(number: u16, text: &mut [u8], mut length: usize) -> usize {
+    let mut put = |digit: u16| {
+        if let Some(slot) = text.get_mut(length) {
+            *slot = b'0' + digit as u8;
+            length += 1;
+        }
+    };
+    for power in [10_000, 1_000, 100, 10] {
+        if number >= power {
+            put(number / power % 10);
+        }
+    }
+    put(number % 10);
+    length
+}
+
+fn put_long_number(mut number: u64, out: &mut impl BufMut) {
     let mut digits = [b'0'; 20];
     let mut length = 0;
     for slot in digits.iter_mut().rev() {
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        *slot = b'0' + (number % 10) as u8;
         number /= 10;
         length += 1;
         if number == 0 {

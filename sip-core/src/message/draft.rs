@@ -53,7 +53,9 @@ impl Draft {
     /// The original lines as they are.
     #[inline]
     pub(super) fn all(base: &Headers) -> Self {
-        Self { order: (0..base.len() as u32).collect(), added: SmallVec::new(), scratch: Scratch::new() }
+        let mut draft = Self::none();
+        draft.order.extend(0..base.len() as u32);
+        draft
     }
 
     /// No line at all.
@@ -78,7 +80,7 @@ impl Draft {
     /// Adds a line below the last of its name, or at the bottom.
     pub(super) fn push_back(&mut self, base: &Headers, name: &HeaderName, value: &impl Encode) {
         let line = self.line(name, value);
-        let last = self.order.iter().rposition(|line| self.is(base, *line, name));
+        let last = self.find(base, name, &self.order, true);
         self.order.insert(last.map_or(self.order.len(), |last| last + 1), line);
     }
 
@@ -249,20 +251,25 @@ impl Draft {
         }
     }
 
-    #[inline]
-    fn is(&self, base: &Headers, line: u32, name: &HeaderName) -> bool {
-        let number = (line & !ADDED) as usize;
-        if line & ADDED == 0 {
-            base.entries().get(number).is_some_and(|entry| entry.is(base.bytes(), name))
-        } else {
-            self.added.get(number).is_some_and(|entry| entry.is(self.scratch.bytes(), name))
-        }
+    /// Which of some lines is the first of a name, or the last.
+    fn find(&self, base: &Headers, name: &HeaderName, lines: &[u32], last: bool) -> Option<usize> {
+        let known = name.known();
+        let (entries, added) = (base.entries(), &self.added[..]);
+        let is = |line: &u32| {
+            let number = (line & !ADDED) as usize;
+            let entry = if line & ADDED == 0 { entries.get(number) } else { added.get(number) };
+            entry.is_some_and(|entry| match known {
+                Some(_) => entry.known == known,
+                None if line & ADDED == 0 => entry.is(base.bytes(), name),
+                None => entry.is(self.scratch.bytes(), name),
+            })
+        };
+        if last { lines.iter().rposition(is) } else { lines.iter().position(is) }
     }
 
     /// The first line of a name from a position on.
     fn position(&self, base: &Headers, name: &HeaderName, from: usize) -> Option<usize> {
-        let found = self.order.get(from..)?.iter().position(|line| self.is(base, *line, name))?;
-        Some(from + found)
+        Some(from + self.find(base, name, self.order.get(from..)?, false)?)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::IoSlice;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use smallvec::SmallVec;
 
 use super::draft::{Draft, Raw, Typed, is_content_length};
 use super::{Headers, Request, Response};
@@ -194,8 +195,16 @@ impl<M: Editable> Edit<M> {
     /// The message as it is now, written in one pass into one allocation of its length.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        let mut out = Vec::with_capacity(self.encoded_len());
-        self.visit(&mut |slice| out.extend_from_slice(slice));
+        let mut pieces = SmallVec::<[&[u8]; 24]>::new();
+        let mut length = 0;
+        self.visit(&mut |slice| {
+            length += slice.len();
+            pieces.push(slice);
+        });
+        let mut out = Vec::with_capacity(length);
+        for piece in &pieces {
+            out.extend_from_slice(piece);
+        }
         out.into()
     }
 

@@ -93,8 +93,16 @@ impl Request {
 
     /// Begins to change the request.
     #[must_use]
+    #[inline]
     pub fn edit(&self) -> Edit<Self> {
         Edit::new(self.clone())
+    }
+
+    /// Begins to change the request, which is not needed as it was.
+    #[must_use]
+    #[inline]
+    pub fn into_edit(self) -> Edit<Self> {
+        Edit::new(self)
     }
 
     pub(super) fn uri_range(&self) -> Range<usize> {

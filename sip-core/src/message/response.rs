@@ -64,7 +64,15 @@ impl Response {
 
     /// Begins to change the response.
     #[must_use]
+    #[inline]
     pub fn edit(&self) -> Edit<Self> {
         Edit::new(self.clone())
+    }
+
+    /// Begins to change the response, which is not needed as it was.
+    #[must_use]
+    #[inline]
+    pub fn into_edit(self) -> Edit<Self> {
+        Edit::new(self)
     }
 }

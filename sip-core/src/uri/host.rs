@@ -77,12 +77,8 @@ impl Host {
         match self {
             Self::Name(name) => scan::put(name, scan::HOST, out),
             Self::V4(address) => {
-                for (i, octet) in address.octets().into_iter().enumerate() {
-                    if i > 0 {
-                        out.put_u8(b'.');
-                    }
-                    scan::put_number(u64::from(octet), out);
-                }
+                let (text, length) = dotted(*address);
+                out.put_slice(text.get(..length).unwrap_or_default());
             }
             Self::V6(address) => {
                 out.put_u8(b'[');
@@ -91,6 +87,20 @@ impl Host {
             }
         }
     }
+}
+
+/// How long an address and a port can be.
+const ADDRESS: usize = 24;
+
+/// An IPv4 address as text, with its length.
+fn dotted(address: Ipv4Addr) -> ([u8; ADDRESS], usize) {
+    let mut text = [b'.'; ADDRESS];
+    let mut length = 0;
+    for octet in address.octets() {
+        // The point that is there already stands between two octets.
+        length = scan::digits(u16::from(octet), &mut text, length) + 1;
+    }
+    (text, length - 1)
 }
 
 impl fmt::Display for Host {
@@ -157,11 +167,19 @@ impl HostPort {
 
     /// Writes it.
     pub fn encode(&self, out: &mut impl BufMut) {
-        self.host.encode(out);
-        if let Some(port) = self.port {
-            out.put_u8(b':');
-            scan::put_number(u64::from(port), out);
+        let Some(port) = self.port else { return self.host.encode(out) };
+        let (mut text, mut length) = match self.host {
+            Host::V4(address) => dotted(address),
+            _ => {
+                self.host.encode(out);
+                ([0; ADDRESS], 0)
+            }
+        };
+        if let Some(colon) = text.get_mut(length) {
+            *colon = b':';
         }
+        length = scan::digits(port, &mut text, length + 1);
+        out.put_slice(text.get(..length).unwrap_or_default());
     }
 }
 

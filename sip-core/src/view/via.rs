@@ -155,9 +155,13 @@ impl WriteHeader for NewVia<'_> {
     const JOINED: bool = true;
 
     fn write_value(&self, out: &mut impl BufMut) {
-        out.put_slice(b"SIP/2.0/");
-        scan::put_token(self.transport.as_bytes(), out);
-        out.put_u8(b' ');
+        if self.transport == "UDP" {
+            out.put_slice(b"SIP/2.0/UDP ");
+        } else {
+            out.put_slice(b"SIP/2.0/");
+            scan::put_token(self.transport.as_bytes(), out);
+            out.put_u8(b' ');
+        }
         self.sent_by.encode(out);
         out.put_slice(b";branch=");
         scan::put_token(self.branch, out);

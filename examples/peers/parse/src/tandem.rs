@@ -62,14 +62,14 @@ pub fn forward(bytes: &Bytes) {
         Message::Request(request) => {
             let hops = request.headers().view::<view::MaxForwards>().ok().flatten().map_or(70, |hops| hops.0);
             let here = HostPort { host: Host::V4([192, 0, 2, 1].into()), port: Some(5060) };
-            let mut edit = request.edit();
+            let mut edit = request.into_edit();
             edit.push_front(&NewVia::new("UDP", &here, b"z9hG4bKa7c6a8dlze.1"));
             edit.replace(&MaxForwards(hops.saturating_sub(1)));
             edit.pop_front(&HeaderName::ROUTE);
             black_box(&edit.to_bytes());
         }
         Message::Response(response) => {
-            let mut edit = response.edit();
+            let mut edit = response.into_edit();
             edit.pop_front(&HeaderName::VIA);
             black_box(&edit.to_bytes());
         }
