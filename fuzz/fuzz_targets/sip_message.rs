@@ -1,8 +1,11 @@
-//! The index against a plain second reading, and everything that a message can be asked.
+//! The index against a plain second reading, borrowed values against shared ones, and everything that a message can be asked.
 #![no_main]
 
 #[path = "../../sip-core/tests/naive/mod.rs"]
 mod naive;
+
+#[path = "../../sip-core/tests/views/compare.rs"]
+mod views;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +13,7 @@ use sip_core::{Limits, Message, StatusCode};
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits { headers: usize::MAX, line: usize::MAX, uri: usize::MAX, ..Limits::default() };
+    views::compare(data);
     let bytes = Bytes::copy_from_slice(data);
     let naive = if data.len() <= limits.message { naive::read(data) } else { None };
     let salvaged = Message::salvage(&bytes, &limits);

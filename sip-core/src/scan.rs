@@ -102,6 +102,23 @@ pub(crate) fn all(bytes: &[u8], mask: u16) -> bool {
     bytes.iter().all(|&byte| is(byte, mask))
 }
 
+/// Where a byte is first, in values that are short: without a call.
+#[inline]
+pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let other = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
+        // The lowest byte that is marked is right.
+        let found = other.wrapping_sub(ONES) & !other & HIGH;
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
+}
+
 /// What is wrong and where, before the part that it is in is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -559,6 +576,18 @@ pub(crate) fn show(f: &mut std::fmt::Formatter<'_>, write: impl FnOnce(&mut Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_is_found_wherever_it_is() {
+        for length in 0..40 {
+            let mut bytes = vec![b'='; length];
+            assert_eq!(find(b'>', &bytes), None);
+            for at in (0..length).rev() {
+                bytes[at] = b'>';
+                assert_eq!(find(b'>', &bytes), Some(at));
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_written_as_they_are_read() {

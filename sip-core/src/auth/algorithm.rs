@@ -30,7 +30,12 @@ impl Algorithm {
     /// Finds the algorithm by its token, in any case. `None` is an algorithm that we do not know.
     #[must_use]
     pub fn from_token(token: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| token.eq_ignore_ascii_case(algorithm.as_str().as_bytes()))
+        // As nearly all write them.
+        match token {
+            b"MD5" => Some(Self::Md5),
+            b"SHA-256" => Some(Self::Sha256),
+            _ => Self::ALL.into_iter().find(|algorithm| token.eq_ignore_ascii_case(algorithm.as_str().as_bytes())),
+        }
     }
 
     /// The token as it is registered.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::{BufMut, Bytes};
 
 use super::hash::{Hash, digit, hash_joined};
+use super::param::Answer;
 use super::value::{SchemeValue, is_true};
 use super::{Algorithm, Challenge, Ha1, Param, Qop};
 use crate::error::{ParseError, Part};
@@ -151,12 +152,15 @@ impl Credentials {
     /// the caller to decide.
     #[must_use]
     pub fn verify(&self, ha1: &Ha1, method: &Method, body: impl AsRef<[u8]>) -> bool {
-        let Some(algorithm) = self.algorithm() else { return false };
+        let answer = self.0.params.answer();
+        let Some(algorithm) = answer.algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_token) else {
+            return false;
+        };
         if !self.is_digest() || algorithm.base() != ha1.algorithm() {
             return false;
         }
-        let Some(expected) = self.compute(ha1, method.as_bytes(), body.as_ref()) else { return false };
-        self.response().is_some_and(|given| expected.hex().matches(given))
+        let expected = compute(algorithm, &answer, ha1, method.as_bytes(), body.as_ref());
+        expected.zip(answer.response).is_some_and(|(expected, given)| expected.hex().matches(given))
     }
 
     /// The scheme as it was written, such as `Digest`.
@@ -267,32 +271,38 @@ impl Credentials {
 
     /// The response for a method, or with an empty method the server's `rspauth`.
     pub(crate) fn compute(&self, ha1: &Ha1, method: &[u8], body: &[u8]) -> Option<Hash> {
-        let names = ["algorithm", "nonce", "uri", "qop", "cnonce", "nc"];
-        let [algorithm, nonce, uri, qop, cnonce, nc] = self.0.params.get_all(names);
-        let algorithm = algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_token)?;
-        let (nonce, uri) = (nonce?, uri?);
-        let qop = match qop {
-            None => None,
-            Some(token) => Some(Qop::from_token(token)?),
-        };
-        if algorithm.is_session() && cnonce.is_none() {
-            return None;
-        }
-        let ha1 = ha1.effective(algorithm, nonce, cnonce.unwrap_or_default());
-        let ha2 = match qop {
-            Some(Qop::AuthInt) => {
-                let body = hash_joined(algorithm, &[body]).hex();
-                hash_joined(algorithm, &[method, uri, body.as_bytes()]).hex()
-            }
-            Some(Qop::Auth) | None => hash_joined(algorithm, &[method, uri]).hex(),
-        };
-        let Some(qop) = qop else {
-            return Some(hash_joined(algorithm, &[ha1.as_bytes(), nonce, ha2.as_bytes()]));
-        };
-        let (nc, cnonce) = (nc?, cnonce?);
-        let pieces = [ha1.as_bytes(), nonce, nc, cnonce, qop.as_str().as_bytes(), ha2.as_bytes()];
-        Some(hash_joined(algorithm, &pieces))
+        let answer = self.0.params.answer();
+        let algorithm = answer.algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_token)?;
+        compute(algorithm, &answer, ha1, method, body)
     }
+}
+
+/// The response of these parameters (RFC 7616 §3.4.1).
+#[inline]
+fn compute(algorithm: Algorithm, answer: &Answer<'_>, ha1: &Ha1, method: &[u8], body: &[u8]) -> Option<Hash> {
+    let Answer { nonce, uri, qop, cnonce, nc, .. } = *answer;
+    let (nonce, uri) = (nonce?, uri?);
+    let qop = match qop {
+        None => None,
+        Some(token) => Some(Qop::from_token(token)?),
+    };
+    if algorithm.is_session() && cnonce.is_none() {
+        return None;
+    }
+    let ha1 = ha1.effective(algorithm, nonce, cnonce.unwrap_or_default());
+    let ha2 = match qop {
+        Some(Qop::AuthInt) => {
+            let body = hash_joined(algorithm, &[body]).hex();
+            hash_joined(algorithm, &[method, uri, body.as_bytes()]).hex()
+        }
+        Some(Qop::Auth) | None => hash_joined(algorithm, &[method, uri]).hex(),
+    };
+    let Some(qop) = qop else {
+        return Some(hash_joined(algorithm, &[ha1.as_bytes(), nonce, ha2.as_bytes()]));
+    };
+    let (nc, cnonce) = (nc?, cnonce?);
+    let pieces = [ha1.as_bytes(), nonce, nc, cnonce, qop.as_str().as_bytes(), ha2.as_bytes()];
+    Some(hash_joined(algorithm, &pieces))
 }
 
 impl fmt::Debug for Credentials {

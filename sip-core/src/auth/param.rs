@@ -37,6 +37,18 @@ impl Param {
     }
 }
 
+/// The parameters that a response is computed of and compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Answer<'a> {
+    pub(crate) algorithm: Option<&'a [u8]>,
+    pub(crate) nonce: Option<&'a [u8]>,
+    pub(crate) uri: Option<&'a [u8]>,
+    pub(crate) qop: Option<&'a [u8]>,
+    pub(crate) cnonce: Option<&'a [u8]>,
+    pub(crate) nc: Option<&'a [u8]>,
+    pub(crate) response: Option<&'a [u8]>,
+}
+
 /// An ordered list of parameters: `auth-param`s joined by commas (RFC 3261 §25.1, RFC 9110 §11.2).
 ///
 /// Unknown parameters are kept. Names are compared without regard to case. A parsed value holds no CR, LF or NUL, and
@@ -78,18 +90,27 @@ impl ParamList {
         self.0.iter().find(|param| param.name.eq_ignore_ascii_case(name.as_bytes())).map(Param::value)
     }
 
-    /// The values of the first parameters of several names, in one pass.
-    pub(crate) fn get_all<const N: usize>(&self, names: [&str; N]) -> [Option<&[u8]>; N] {
-        let mut values = [None; N];
+    /// What a response is computed of and compared with, in one pass: the first parameter of each name.
+    pub(crate) fn answer(&self) -> Answer<'_> {
+        let mut answer = Answer::default();
         for param in &self.0 {
-            for (name, value) in names.iter().zip(&mut values) {
-                if name.len() == param.name.len() && name.as_bytes().eq_ignore_ascii_case(&param.name) {
-                    value.get_or_insert(param.value());
-                    break;
-                }
+            let name = &param.name[..];
+            // Lengths tell nearly all of them apart.
+            let (wanted, value) = match name.len() {
+                2 => ("nc", &mut answer.nc),
+                3 if name.first().is_some_and(|first| first | 0x20 == b'u') => ("uri", &mut answer.uri),
+                3 => ("qop", &mut answer.qop),
+                5 if name.first().is_some_and(|first| first | 0x20 == b'n') => ("nonce", &mut answer.nonce),
+                6 => ("cnonce", &mut answer.cnonce),
+                8 if name.first().is_some_and(|first| first | 0x20 == b'r') => ("response", &mut answer.response),
+                9 => ("algorithm", &mut answer.algorithm),
+                _ => continue,
+            };
+            if name == wanted.as_bytes() || name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                value.get_or_insert(param.value());
             }
         }
-        values
+        answer
     }
 
     /// All parameters in order.

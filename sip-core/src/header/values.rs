@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::TypedHeader;
 
 /// The values of one header line, each with its offset in the line's value. Commas within quoted strings and
-/// within angle brackets do not split.
+/// within angle brackets do not split; what ends with a comma, as RFC 7118 prints a Route, ends there.
 #[derive(Debug, Clone)]
 pub struct Values {
     rest: Option<(usize, Bytes)>,
@@ -30,7 +30,8 @@ impl Iterator for Values {
             return Some((offset, rest));
         }
         let length = value_length(&rest);
-        if length < rest.len() {
+        // Nothing behind the last comma is no value.
+        if !trim(rest.get(length + 1..).unwrap_or_default()).is_empty() {
             self.rest = Some((offset + length + 1, rest.slice(length + 1..)));
         }
         let value = rest.get(..length).unwrap_or_default();
@@ -66,7 +67,7 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
 /// Where the first comma is that ends a value, or the length of it all.
 pub(crate) fn value_length(line: &[u8]) -> usize {
     // Most lines have one value.
-    if memchr::memchr(b',', line).is_none() {
+    if crate::scan::find(b',', line).is_none() {
         return line.len();
     }
     outside(line).find(|(_, byte)| *byte == b',').map_or(line.len(), |(offset, _)| offset)

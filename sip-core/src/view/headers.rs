@@ -81,7 +81,7 @@ impl<'a> Headers<'a> {
                 let line = rest.take()?;
                 let written = bytes.get(line.clone())?;
                 let length = if V::LIST { value_length(written) } else { written.len() };
-                if length < written.len() {
+                if !trim(written.get(length + 1..).unwrap_or_default()).is_empty() {
                     rest = Some(line.start + length + 1..line.end);
                 }
                 Some(one(line.start, written.get(..length)?))

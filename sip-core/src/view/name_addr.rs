@@ -120,7 +120,7 @@ pub(crate) fn scan_brackets<'a>(cursor: &mut Raw<'a>) -> Scan<Uri<'a>> {
         return Err(cursor.wrong());
     }
     let start = cursor.offset();
-    let Some(length) = memchr::memchr(b'>', cursor.rest()) else {
+    let Some(length) = scan::find(b'>', cursor.rest()) else {
         return Err(Fault { kind: ErrorKind::Truncated, offset: cursor.end() });
     };
     let uri = Uri::scan(&mut cursor.part(start, start + length))?;
