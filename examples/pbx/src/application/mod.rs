@@ -16,6 +16,7 @@ mod music;
 mod noop;
 mod playback;
 mod progress;
+mod read;
 mod r#return;
 mod ringing;
 mod set;
@@ -23,6 +24,8 @@ mod verbose;
 mod wait;
 mod wait_exten;
 mod r#while;
+
+pub(crate) use read::{Progress, Reading};
 
 use crate::dialplan::{Action, Check, End, Pending, Run};
 
@@ -66,7 +69,7 @@ impl Application {
 }
 
 /// All of them, by name.
-const APPLICATIONS: [Application; 37] = [
+const APPLICATIONS: [Application; 38] = [
     answer::ANSWER,
     background::BACKGROUND,
     busy::BUSY,
@@ -91,6 +94,7 @@ const APPLICATIONS: [Application; 37] = [
     playback::PLAYBACK,
     progress::PROCEEDING,
     progress::PROGRESS,
+    read::READ,
     r#return::RETURN,
     ringing::RINGING,
     set::SET,

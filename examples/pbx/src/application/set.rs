@@ -18,6 +18,9 @@ fn check(check: &mut Check<'_>, arguments: &str) {
         Some((function, _)) if name.contains('(') && !is_open(function) && !is_writable(function) => {
             check.warning(format!("there is no function `{function}` that can be set"));
         }
+        Some((function, "absolute")) if function.eq_ignore_ascii_case("TIMEOUT") => {
+            check.warning("TIMEOUT(absolute) is not supported: the call is not limited");
+        }
         None => check.error(format!("expected `)` in `{name}`")),
         Some(("", _)) => check.error("expected a name before `=`"),
         Some(_) => {}

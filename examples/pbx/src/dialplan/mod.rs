@@ -1,7 +1,33 @@
 //! The dialplan: what is done with a call, written in Asterisk's `extensions.conf`.
 //!
 //! [`Dialplan`] is the file read; a [`Thread`] is where one channel is in it. A thread does no I/O: it says what is to be
-//! done next as an [`Action`], and is told by an [`Outcome`] how that went.
+//! done next as an [`Action`], and is told by an [`Outcome`] how that went. What all threads share, the clock among it, is a
+//! [`World`].
+//!
+//! # What is understood
+//!
+//! | of `extensions.conf` | |
+//! |---|---|
+//! | `exten`, `same`, labels, `n`, `n+2`, `s`, `hint` | done; a hint is shown by `dialplan show` and nothing else |
+//! | patterns `X Z N [..] . !`, `exten/caller` | done, in Asterisk's order |
+//! | `include`, with times | done |
+//! | `ignorepat` | kept, shown |
+//! | `switch`, `lswitch`, `eswitch` | not; a warning |
+//! | `[globals]`, `autofallthrough` | done |
+//! | special extensions `s i t h e` | done; `o` and `a` belong to voicemail, which is not there, `T` is not |
+//! | `${…}`, substrings, `$[…]` | done |
+//! | functions | CALLERID, CHANNEL, CUT, DIALPLAN_EXISTS, EVAL, EXISTS, FIELDNUM, FIELDQTY, FILTER, GLOBAL, IF, IFTIME, ISNULL, LEN, LOCAL, MATH, MAX, MIN, QUOTE, RAND, REGEX, REPLACE, SET, STRFTIME, STRREPLACE, TIMEOUT (digit, response), TOLOWER, TOUPPER |
+//! | applications | [`crate::application::names`] |
+//!
+//! # Where it differs from Asterisk, on purpose
+//!
+//! - A number with signs that mean something to Dial is nobody's: see [`Thread::start`].
+//! - What Asterisk passes over with a warning in its log when the call is there (an unknown application, a bracket that is
+//!   not closed) is an error of the file.
+//! - Lengths and substrings count characters, not bytes. Regular expressions match in time proportional to the text; of
+//!   alternatives the first one that matches is taken, not the longest.
+//! - Loops end: after ten thousand steps without waiting, or a thousand actions in one second, the thread does.
+//! - `! text` is 0, as the documentation says.
 
 mod action;
 mod arguments;

@@ -46,6 +46,18 @@ pub(crate) struct Context {
     pub(crate) ignored: Vec<String>,
 }
 
+impl Context {
+    /// The extensions that are a number, which has no dashes, and all patterns.
+    fn candidates(&self, number: &str) -> impl Iterator<Item = &Extension> {
+        let literal = |extension: &Extension| extension.pattern.literal().map(|literal| literal.cmp(number));
+        let from = self.extensions.partition_point(|extension| literal(extension).is_some_and(|order| order.is_lt()));
+        let patterns = self.extensions.partition_point(|extension| literal(extension).is_some());
+        let same = self.extensions.get(from..patterns).unwrap_or_default();
+        let same = same.iter().take_while(move |extension| literal(extension).is_some_and(|order| order.is_eq()));
+        same.chain(self.extensions.get(patterns..).unwrap_or_default())
+    }
+}
+
 /// `include => context`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Include {
@@ -221,11 +233,12 @@ impl Dialplan {
         let mut open = vec![context];
         while let Some(name) = open.pop() {
             let Some(context) = self.enter(name, &mut asked) else { continue };
-            let pattern = number.starts_with('_');
-            let is_for = |extension: &Extension| {
-                if pattern { extension.pattern.as_str() == number } else { extension.pattern.matches(number) }
+            let is_there = if number.starts_with('_') {
+                context.extensions.iter().any(|extension| extension.pattern.as_str() == number)
+            } else {
+                context.candidates(&number.replace('-', "")).any(|extension| extension.pattern.matches(number))
             };
-            if context.extensions.iter().any(is_for) {
+            if is_there {
                 return true;
             }
             open.extend(context.includes.iter().map(|include| include.context.as_str()));
@@ -288,14 +301,7 @@ impl Dialplan {
         pick: &mut dyn FnMut(&'a Context, &'a Extension) -> Option<T>,
     ) -> Option<T> {
         let context = self.enter(context, asked)?;
-        let literal = |extension: &Extension| extension.pattern.literal().map(|literal| literal.cmp(number));
-        let from =
-            context.extensions.partition_point(|extension| literal(extension).is_some_and(|order| order.is_lt()));
-        let patterns = context.extensions.partition_point(|extension| literal(extension).is_some());
-        let same = context.extensions.get(from..patterns).unwrap_or_default();
-        let same = same.iter().take_while(|extension| literal(extension).is_some_and(|order| order.is_eq()));
-        let patterns = context.extensions.get(patterns..).unwrap_or_default();
-        let mut candidates = same.chain(patterns).filter(|extension| extension.is_for(number, caller));
+        let mut candidates = context.candidates(number).filter(|extension| extension.is_for(number, caller));
         if let Some(found) = candidates.find_map(|extension| pick(context, extension)) {
             return Some(found);
         }

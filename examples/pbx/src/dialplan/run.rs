@@ -9,7 +9,7 @@ use super::{
     substitute::{Scope, substitute},
     variables::Position,
 };
-use crate::application::{self, Flow};
+use crate::application::{self, Flow, Progress, Reading};
 
 /// Work that may be done until something is waited for: ten thousand steps, or the like of variables and expressions.
 const FUEL: u32 = 100_000;
@@ -37,6 +37,8 @@ pub(crate) enum Pending {
     FirstDigit,
     /// A further digit of an extension.
     Digit,
+    /// Read.
+    Read(Box<Reading>),
     /// Dial; whether the caller goes on when the callee hung up.
     Dial { go_on: bool },
     /// A tone after which the channel is hung up.
@@ -122,6 +124,17 @@ impl Run<'_> {
                     return action;
                 }
             }
+            Pending::Read(mut reading) => match reading.on(&outcome) {
+                Progress::Ask(action) => {
+                    self.thread.pending = Pending::Read(reading);
+                    return action;
+                }
+                Progress::Over(variable, digits, status) => {
+                    self.thread.variables.set(&variable, &digits);
+                    self.thread.variables.set("READSTATUS", status);
+                    self.next();
+                }
+            },
             Pending::Dial { go_on } => {
                 let dialled = match outcome {
                     Outcome::Dialled(dialled) => dialled,
@@ -142,6 +155,9 @@ impl Run<'_> {
     /// Runs `h`, which is a step like any other but that nothing is there to act on.
     pub(super) fn hang_up(mut self, cause: u8, dialled: Option<&Dialled>) {
         let dialling = matches!(self.thread.pending, Pending::Dial { .. });
+        if matches!(self.thread.pending, Pending::Read(_)) {
+            self.thread.variables.set("READSTATUS", "HANGUP");
+        }
         self.thread.pending = Pending::Over;
         match dialled {
             Some(dialled) => self.note(dialled),

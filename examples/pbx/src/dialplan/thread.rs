@@ -197,6 +197,11 @@ impl Thread {
         self.response_time
     }
 
+    /// How long a further digit is waited for.
+    pub(crate) fn digit_time(&self) -> Duration {
+        self.digit_time
+    }
+
     /// Enters a subroutine. False when that is too deep.
     pub(crate) fn enter(&mut self, back: Position, arguments: &[String]) -> bool {
         self.variables.enter(back, arguments)

@@ -36,7 +36,7 @@ pub(super) enum Stage {
 /// What a leg speaks.
 #[derive(Debug)]
 pub(super) enum Kind {
-    Sip(SipLeg),
+    Sip(Box<SipLeg>),
     Iax(IaxLeg),
 }
 

@@ -125,6 +125,38 @@ fn digits_choose_an_extension() {
 }
 
 #[test]
+fn digits_are_read_into_a_variable() {
+    let text = "[c]\nexten => 1,1,Read(PIN,enter-pin,4,,2,6)\nsame => n,NoOp(${PIN})\nsame => n,Read(AMOUNT)\n\
+                same => n,Playback(${PIN}-${AMOUNT}-${READSTATUS})\n";
+    let start = [("begin", "Answer"), ("done", "Playback enter-pin until a digit")];
+    let mut stage = Stage::new(text, "c", "1");
+    stage.script(&start);
+    stage.script(&[
+        ("digit 4", "WaitExten 6s"),
+        ("digit 7", "WaitExten 6s"),
+        ("digit 1", "WaitExten 6s"),
+        // Four are enough.
+        ("digit 1", "WaitExten 10s"),
+        ("digit 5", "WaitExten 5s"),
+        ("digit #", "Playback 4711-5-OK"),
+    ]);
+    // Nothing is pressed: once more, then no more.
+    let mut stage = Stage::new(text, "c", "1");
+    stage.script(&start);
+    stage.script(&[
+        ("done", "WaitExten 6s"),
+        ("timeout", "Playback enter-pin until a digit"),
+        ("done", "WaitExten 6s"),
+        ("timeout", "WaitExten 10s"),
+        ("digit 5", "WaitExten 5s"),
+        ("timeout", "Playback -5-TIMEOUT"),
+    ]);
+    Stage::new("[c]\nexten => 1,1,Read(A,x,,s)\nsame => n,Playback(${READSTATUS},noanswer)\n", "c", "1")
+        .script(&[("begin", "Playback SKIPPED early")]);
+    Stage::new("[c]\nexten => 1,1,Read(A,x,,n)\n", "c", "1").script(&[("begin", "Playback x early until a digit")]);
+}
+
+#[test]
 fn a_wrong_digit_goes_to_i_and_none_to_t() {
     let mut stage = Stage::new(MENU, "menu", "s");
     stage.script(&[

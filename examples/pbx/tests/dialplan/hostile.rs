@@ -51,6 +51,7 @@ fn word() -> impl Strategy<Value = String> {
         "GotoIf(1?",
         "Gosub(d,1,1(",
         "Return(",
+        "Read(A,x,3",
         "Set(A=",
         "Set(GLOBAL(B)=",
         "ExecIf(",

@@ -5,5 +5,6 @@ mod hostile;
 mod mistakes;
 mod order;
 mod patterns;
+mod samples;
 mod stage;
 mod values;

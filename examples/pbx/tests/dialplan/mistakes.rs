@@ -62,6 +62,9 @@ fn errors_say_what_was_expected() {
             "exten => 1,1,GotoIfTime(*,someday,*,*?1)",
             "GotoIfTime: expected days of the week such as mon-fri or *, found `*,someday,*,*`",
         ),
+        ("exten => 1,1,Read()", "Read: expected the name of a variable"),
+        ("exten => 1,1,Read(A,b,few)", "Read: expected a number of digits, found `few`"),
+        ("exten => 1,1,Read(A,b,4,x)", "Read: unknown option `x`: expected s or n"),
         ("exten => 1,1,Answer(x)", "Answer: expected milliseconds, found `x`"),
     ];
     for (line, message) in cases {
@@ -91,6 +94,7 @@ fn warnings_say_what_is_not_done() {
         ("exten => 1,1,Dial(SIP/1,20,U(d))", "Dial: there is no extension `s` in context `d` for option U"),
         ("exten => 1,1,NoOp($[1 +])", "NoOp: the expression $[1 +] is not understood: expected a value"),
         ("exten => 1,1,Set(NOSUCH(x)=1)", "Set: there is no function `NOSUCH` that can be set"),
+        ("exten => 1,1,Set(TIMEOUT(absolute)=60)", "Set: TIMEOUT(absolute) is not supported: the call is not limited"),
         ("exten => 1,1,ResetCDR()", "ResetCDR: has no effect here"),
     ];
     for (line, message) in cases {

@@ -27,6 +27,10 @@ pub enum Manner {
     Busy,
     /// It rings until the caller has enough.
     Rings,
+    /// It is heard at once, and answers after this long.
+    Early(Duration),
+    /// It refuses with this status.
+    Refuses(u16),
 }
 
 /// What became of a call that the phone made.
@@ -61,6 +65,17 @@ pub struct Phone {
     pub remote: HashMap<SessionId, Session>,
     /// Calls that came.
     pub taken: usize,
+    /// Who the last call said he is, and the request that brought it.
+    pub last_invite: Option<Request>,
+    /// The last provisional status of a call that was made, and whether it had a description.
+    pub progress: Vec<(u16, bool)>,
+    /// Keys that came by INFO.
+    pub pressed: String,
+    /// Whether it knows telephone events.
+    pub events: bool,
+    /// The codecs that it has.
+    pub codecs: Vec<Codec>,
+    pub transport: Transport,
     calls: HashMap<SessionId, (String, bool)>,
     offers: HashMap<SessionId, Bytes>,
     agenda: BTreeMap<(Instant, u64), (SessionId, Deed)>,
@@ -71,8 +86,16 @@ pub struct Phone {
 
 impl Phone {
     pub fn new(user: &str, secret: &str, address: SocketAddr, server: SocketAddr, seed: u8) -> Self {
+        Self::over(Transport::Udp, user, secret, address, server, seed)
+    }
+
+    pub fn over_tcp(user: &str, secret: &str, address: SocketAddr, server: SocketAddr, seed: u8) -> Self {
+        Self::over(Transport::Tcp, user, secret, address, server, seed)
+    }
+
+    fn over(transport: Transport, user: &str, secret: &str, address: SocketAddr, server: SocketAddr, seed: u8) -> Self {
         let mut agent = Agent::new(agent::Config::default(), [seed; 32]);
-        let listener = agent.add_listener(ListenerConfig::new(Transport::Udp, address));
+        let listener = agent.add_listener(ListenerConfig::new(transport, address));
         agent.trust(server.ip());
         Self {
             agent,
@@ -88,6 +111,12 @@ impl Phone {
             outcomes: Vec::new(),
             remote: HashMap::new(),
             taken: 0,
+            last_invite: None,
+            progress: Vec::new(),
+            pressed: String::new(),
+            events: true,
+            codecs: vec![Codec::pcma(), Codec::pcmu()],
+            transport,
             calls: HashMap::new(),
             offers: HashMap::new(),
             agenda: BTreeMap::new(),
@@ -130,7 +159,7 @@ impl Phone {
     }
 
     fn send_register(&mut self, now: Instant, request: Request) {
-        let target = Target::udp(self.server);
+        let target = Target::new(self.transport, self.server);
         let id = self.agent.send_request(now, request.clone(), target).unwrap();
         self.registering = Some((id, request));
     }
@@ -140,7 +169,7 @@ impl Phone {
         let uri = format!("sip:{number}@{}", self.server);
         let own: NameAddr = format!("<sip:{}@{}>", self.user, self.server).parse().unwrap();
         let to: NameAddr = format!("<{uri}>").parse().unwrap();
-        let mut invite = Invite::new(Target::udp(self.server), uri.parse().unwrap(), own, to);
+        let mut invite = Invite::new(Target::new(self.transport, self.server), uri.parse().unwrap(), own, to);
         invite.credentials = Some(Credentials::new(self.user.clone(), self.secret.clone()));
         invite.offer = with_offer.then(|| sdp::offer(&self.capabilities()).to_bytes());
         let session = self.agent.invite(now, invite).unwrap();
@@ -161,16 +190,35 @@ impl Phone {
         self.agent.reinvite(now, session, Some(offer), Vec::new()).unwrap();
     }
 
+    /// Presses a key in every call that is up, by INFO.
+    pub fn press(&mut self, now: Instant, digit: char) {
+        for session in self.calls.keys().copied().collect::<Vec<_>>() {
+            let body = Bytes::from(format!("Signal={digit}\r\nDuration=100\r\n"));
+            // Those that are not up know no keys.
+            let _ = self.agent.request(now, session, Method::Info, &[], Some(("application/dtmf-relay", body)));
+        }
+    }
+
+    /// Hangs up all calls.
+    pub fn hang_up(&mut self, now: Instant) {
+        for session in self.calls.keys().copied().collect::<Vec<_>>() {
+            let _ = self.agent.hangup(now, session, &[]);
+        }
+    }
+
     /// Calls that are not over.
     pub fn busy_with(&self) -> usize {
         self.calls.len()
     }
 
     fn capabilities(&self) -> Capabilities {
-        let stream = Stream::audio(self.media.port())
-            .with_codec(Codec::pcma())
-            .with_codec(Codec::pcmu())
-            .with_telephone_event("0-16");
+        let mut stream = Stream::audio(self.media.port());
+        for codec in &self.codecs {
+            stream = stream.with_codec(codec.clone());
+        }
+        if self.events {
+            stream = stream.with_telephone_event("0-16");
+        }
         Capabilities::new(Origin::new("-", 1, 1, self.media.ip())).with_stream(stream)
     }
 
@@ -219,11 +267,26 @@ impl Phone {
         datagrams
     }
 
+    /// What is to be done, also with connections.
+    pub fn outputs(&mut self, now: Instant) -> Vec<agent::Output> {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                agent::Output::Event(event) => self.on_event(now, event),
+                other => outputs.push(other),
+            }
+        }
+        outputs
+    }
+
     fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), agent::SessionError> {
         let description = match self.offers.get(&session) {
             Some(offer) => {
                 let offer = Session::parse(offer).unwrap();
-                sdp::answer(&offer, &self.capabilities()).unwrap()
+                let Ok(answer) = sdp::answer(&offer, &self.capabilities()) else {
+                    return self.agent.reject(now, session, StatusCode::NOT_ACCEPTABLE_HERE, &[]);
+                };
+                answer
             }
             None => sdp::offer(&self.capabilities()),
         };
@@ -232,8 +295,9 @@ impl Phone {
 
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Incoming { session, sdp, .. } => {
+            Event::Incoming { session, sdp, request, .. } => {
                 self.taken += 1;
+                self.last_invite = Some(request);
                 self.calls.insert(session, (String::new(), false));
                 if let Some(sdp) = sdp {
                     self.remote.insert(session, Session::parse(&sdp).unwrap());
@@ -242,6 +306,15 @@ impl Phone {
                 match self.manner {
                     Manner::Busy => self.agent.reject(now, session, StatusCode::BUSY_HERE, &[]).unwrap(),
                     Manner::Rings => self.agent.provisional(now, session, StatusCode::RINGING, None, &[]).unwrap(),
+                    Manner::Refuses(status) => {
+                        self.agent.reject(now, session, StatusCode::new(status).unwrap(), &[]).unwrap();
+                    }
+                    Manner::Early(after) => {
+                        let offer = Session::parse(&self.offers[&session]).unwrap();
+                        let answer = sdp::answer(&offer, &self.capabilities()).unwrap().to_bytes();
+                        self.agent.provisional(now, session, StatusCode::SESSION_PROGRESS, Some(answer), &[]).unwrap();
+                        self.plan(now + after, session, Deed::Answer);
+                    }
                     Manner::Answers(after) => {
                         self.agent.provisional(now, session, StatusCode::RINGING, None, &[]).unwrap();
                         self.plan(now + after, session, Deed::Answer);
@@ -259,6 +332,15 @@ impl Phone {
                     self.agent.acknowledge(now, session, Some(answer)).unwrap();
                 }
                 self.remote.insert(session, description);
+            }
+            Event::Progress { response, sdp, .. } => {
+                self.progress.push((response.status().as_u16(), sdp.is_some()));
+            }
+            Event::InDialog { id, request, .. } => {
+                if let Some(signal) = std::str::from_utf8(request.body()).unwrap().strip_prefix("Signal=") {
+                    self.pressed.extend(signal.chars().next());
+                }
+                let _ = self.agent.respond(now, id, Response::to(&request, StatusCode::OK).build());
             }
             Event::Offer { session, sdp, .. } => {
                 let offer = Session::parse(&sdp.expect("an offer")).unwrap();

@@ -16,6 +16,9 @@ use super::substitute::Scope;
 /// How deep parentheses and signs may stand in each other.
 const MAX_DEPTH: u32 = 60;
 
+/// What a regular expression costs: to make one takes long, so that no more than two hundred are used without waiting.
+pub(super) const REGEX: u32 = 500;
+
 /// Evaluates an expression in which all variables are replaced.
 pub(crate) fn evaluate(text: &str, scope: &mut dyn Scope) -> String {
     if text.trim().is_empty() {
@@ -235,7 +238,7 @@ impl Parser<'_, '_> {
 
     /// The first group of a regular expression, or how many characters it matches.
     fn matched(&mut self, text: Value, pattern: Value, from_the_start: bool) -> Value {
-        if !self.scope.spend(100) {
+        if !self.scope.spend(REGEX) {
             return Value::Text(String::new());
         }
         let (text, pattern) = (text.unquoted(), pattern.unquoted());

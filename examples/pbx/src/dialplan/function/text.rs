@@ -2,7 +2,7 @@
 
 use crate::dialplan::{
     arguments::{leading_integer, split, split_at},
-    expression,
+    expression::{self, REGEX},
     run::Run,
     substitute::{MAX_TEXT, Scope},
 };
@@ -112,7 +112,7 @@ pub(super) fn filter(_: &mut Run<'_>, arguments: &str) -> Option<String> {
 pub(super) fn regex(run: &mut Run<'_>, arguments: &str) -> Option<String> {
     let (pattern, text) = arguments.trim_start().strip_prefix('"')?.split_once('"')?;
     let text = text.strip_prefix(' ').unwrap_or(text);
-    if !run.spend(100) {
+    if !run.spend(REGEX) {
         return None;
     }
     let found = expression::regex(pattern, false)?.is_match(text);

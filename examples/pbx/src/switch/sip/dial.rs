@@ -163,7 +163,7 @@ impl Switch {
             format: None,
             codec: None,
             dialled_by: Some(runner),
-            kind: Kind::Sip(sip),
+            kind: Kind::Sip(Box::new(sip)),
         };
         self.sessions.insert(session, key);
         if let Some(call) = self.calls.get_mut(&id) {

@@ -90,7 +90,7 @@ impl Switch {
         self.enter(
             now,
             Entrance {
-                kind: Kind::Sip(sip),
+                kind: Kind::Sip(Box::new(sip)),
                 technology: "SIP",
                 name,
                 peer: caller.account.clone(),
