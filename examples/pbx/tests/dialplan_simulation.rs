@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use pbx::{
     cdr::Disposition,
-    config::Config,
+    config::{Config, Qualify},
     media::{self, Order, Press, Source},
 };
 use rtp::relay::Side;
-use sip_core::{StatusCode, sdp::Codec};
+use sip_core::{
+    StatusCode,
+    sdp::{Codec, Direction},
+};
 use sip_transaction::agent::Cause;
 use support::{
     phone::Manner,
@@ -408,5 +411,62 @@ fn one_callee_who_never_answers_does_not_take_up_all_calls() {
     assert_eq!((busy, scene.phones[3].0.busy_with()), (15, 10));
     scene.caller().outcomes.clear();
     assert_eq!(scene.call("1002", 5), (true, Cause::Hangup));
+    finish(&mut scene);
+}
+
+#[test]
+fn both_sides_hold_and_resume_also_at_once() {
+    let mut scene = scene("[default]\nexten => 1,1,Dial(SIP/1002,10)\n");
+    let held = |scene: &Scene| {
+        let call = scene.exchange.status(scene.now()).calls[0].clone();
+        (call.caller.held, call.callee.unwrap().held)
+    };
+    let heard = |scene: &Scene, phone: usize| {
+        let remote = scene.phones[phone].0.remote.values().next().unwrap();
+        remote.direction_of(&remote.media[0])
+    };
+    begin(&mut scene, "1", 3);
+    for (phone, told) in [(1, (false, true)), (0, (true, false))] {
+        let now = scene.now();
+        scene.phones[phone].0.set_direction(now, Direction::SendOnly);
+        scene.run(Duration::from_secs(2));
+        assert_eq!((held(&scene), heard(&scene, 1 - phone)), (told, Direction::SendOnly));
+        let now = scene.now();
+        scene.phones[phone].0.set_direction(now, Direction::SendRecv);
+        scene.run(Duration::from_secs(2));
+        assert_eq!((held(&scene), heard(&scene, 1 - phone)), ((false, false), Direction::SendRecv));
+    }
+    // Offers cross: each side is refused once with 491 and tries again in its time.
+    for (direction, told) in [(Direction::SendOnly, (true, true)), (Direction::SendRecv, (false, false))] {
+        let now = scene.now();
+        for phone in 0..2 {
+            scene.phones[phone].0.set_direction(now, direction);
+        }
+        scene.run(Duration::from_secs(15));
+        assert_eq!(held(&scene), told);
+    }
+    assert_eq!((heard(&scene, 0), heard(&scene, 1)), (Direction::SendRecv, Direction::SendRecv));
+    finish(&mut scene);
+}
+
+#[test]
+fn a_watched_account_that_does_not_answer_is_unavailable_at_once() {
+    let text = "[default]\nexten => 1002,1,Dial(SIP/1002,30)\n same => n,Goto(s-${DIALSTATUS},1)\nexten => s-CHANUNAVAIL,1,Hangup(22)\n";
+    let mut scene = scene_with(text, |config| {
+        let every = Duration::from_secs(20);
+        config.accounts[1].qualify = Some(Qualify { limit: Duration::from_millis(500), every });
+    });
+    scene.run(Duration::from_secs(30));
+    let watched = |scene: &Scene| scene.exchange.status(scene.now()).accounts[1].qualify.unwrap();
+    assert_eq!(watched(&scene).milliseconds, Some(10));
+    assert_eq!(scene.call("1002", 3), (true, Cause::Hangup));
+    scene.phones[1].0.is_silent = true;
+    scene.run(Duration::from_secs(25));
+    assert!(!watched(&scene).reachable);
+    assert_eq!(scene.call("1002", 20), status(410));
+    scene.phones[1].0.is_silent = false;
+    scene.run(Duration::from_secs(12));
+    assert!(watched(&scene).reachable);
+    assert_eq!(scene.call("1002", 3), (true, Cause::Hangup));
     finish(&mut scene);
 }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use netsim::{Conditions, Simulation};
 use pbx::{cdr::Disposition, media, switch::Output};
-use sip_core::{StatusCode, sdp};
+use sip_core::{StatusCode, header::RetryAfter, sdp};
 use sip_transaction::{Input, agent::Cause};
 use support::scene::{CLEAN, Exchange, Scene, rejected};
 
@@ -142,6 +142,8 @@ fn ports_of_another_program_are_passed_over() {
     }
     scene.exchange.taken = (20_000..20_020).collect();
     assert_eq!(scene.call("600", 1), rejected(StatusCode::SERVICE_UNAVAILABLE));
+    let refusal = scene.caller().refusal.take().unwrap();
+    assert_eq!(refusal.headers().typed::<RetryAfter>().unwrap().unwrap().seconds, 10);
     let now = scene.now();
     scene.exchange.assert_empty(now);
 }

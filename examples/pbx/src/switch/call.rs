@@ -329,7 +329,11 @@ impl Switch {
     pub(super) fn name_channel(&mut self, now: Instant, technology: &str, name: &str) -> (String, String) {
         self.next_channel = self.next_channel.wrapping_add(1);
         let seconds = super::picture::milliseconds(self.wall(now)) / 1000;
-        let unique = format!("{seconds}.{}", self.next_channel);
+        let number = self.next_channel;
+        let unique = match &self.config.name {
+            Some(system) => format!("{system}-{seconds}.{number}"),
+            None => format!("{seconds}.{number}"),
+        };
         (format!("{technology}/{name}-{:08x}", self.next_channel), unique)
     }
 

@@ -50,7 +50,7 @@ use drain::Drain;
 use horizon::Horizon;
 use keep_alive::KeepAlive;
 use leg::{LegKey, Told};
-use sip::Gate;
+use sip::{Gate, Watch};
 
 /// What a driver must do for the switch.
 pub type Output = sip_transaction::Output<Event>;
@@ -117,6 +117,7 @@ pub struct Switch {
     gate: Gate,
     registrar: Registrar,
     keep_alives: KeepAlive,
+    watch: Watch,
     ports: Allocator,
     media_address: IpAddr,
     now: Option<Instant>,
@@ -173,6 +174,7 @@ impl Switch {
             gate: Gate::new(&config, gate_seed, now),
             registrar: sip::registrar(&config, registrar_seed),
             keep_alives: KeepAlive::default(),
+            watch: Watch::new(&config.accounts, now),
             ports: Allocator::new(config.rtp.ports.clone(), REST, port_seed),
             world: World::new(&config.dialplan, world_seed, jiff::tz::TimeZone::system()),
             config,
@@ -245,6 +247,7 @@ impl Switch {
         self.gate.handle_timeout(now);
         self.on_registrar_timeout(now);
         self.on_keep_alive_timeout(now);
+        self.on_watch_timeout(now);
         self.set_world_clock(now);
         while let Some((id, alarm)) = self.alarms.pop(now) {
             self.on_alarm(now, id, alarm);
@@ -268,6 +271,7 @@ impl Switch {
             self.gate.poll_timeout(),
             self.registrar.poll_timeout(),
             self.keep_alives.next(),
+            self.watch.next(),
             self.alarms.next(),
             self.trunks.poll_timeout(),
             self.drain.as_ref().and_then(Drain::timeout),
@@ -405,6 +409,12 @@ impl Switch {
             }
             Some(Told::Request { id, request, mandatory, source }) => {
                 self.on_outside(now, id, &request, &mandatory, source);
+            }
+            Some(Told::Response { id, response, .. }) if response.status().is_final() => {
+                self.on_asked(now, id, true);
+            }
+            Some(Told::Failed { id, .. }) => {
+                self.on_asked(now, id, false);
             }
             Some(Told::ConnectionClosed { connection, .. }) => self.on_connection_closed(connection),
             // What is left is of sessions that we are done with.

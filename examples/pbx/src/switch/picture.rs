@@ -55,7 +55,7 @@ impl Switch {
                         Address::Dynamic | Address::Nowhere => None,
                     },
                     calls: sides().filter(|side| side.peer.as_ref() == Some(&account.name)).count(),
-                    qualify: None,
+                    qualify: self.watch.status(&account.name),
                     bindings: self.bindings(now, &account.name),
                 })
                 .collect(),
@@ -154,6 +154,7 @@ impl Switch {
             row("media_ports", self.ports.allocated(), Some(pairs), true),
         ];
         tables.push(row("keep_alives", self.keep_alives.len(), Some(limits.connections), false));
+        tables.push(row("qualify_requests", self.watch.len(), Some(self.config.accounts.len()), false));
         tables.push(row("dialplan_globals", self.world.globals(), None, false));
         tables.extend(self.trunks.tables());
         tables.extend(self.gate.tables());

@@ -69,6 +69,10 @@ pub struct Phone {
     pub last_invite: Option<Request>,
     /// The last provisional status of a call that was made, and whether it had a description.
     pub progress: Vec<(u16, bool)>,
+    /// The last refusal of a call that was made.
+    pub refusal: Option<Response>,
+    /// It does not answer what is asked outside of calls.
+    pub is_silent: bool,
     /// Keys that came by INFO.
     pub pressed: String,
     /// Whether it knows telephone events.
@@ -113,6 +117,8 @@ impl Phone {
             taken: 0,
             last_invite: None,
             progress: Vec::new(),
+            refusal: None,
+            is_silent: false,
             pressed: String::new(),
             events: true,
             codecs: vec![Codec::pcma(), Codec::pcmu()],
@@ -179,6 +185,8 @@ impl Phone {
     }
 
     /// Holds or resumes the only call that is up, by a re-INVITE.
+    /// # Panics
+    /// When there is none.
     pub fn set_direction(&mut self, now: Instant, direction: sdp::Direction) {
         let session = *self.calls.keys().next().expect("a call");
         let mut capabilities = self.capabilities();
@@ -361,6 +369,8 @@ impl Phone {
                 }
             }
             Event::Response { id, response, .. } => self.on_registered(now, id, &response),
+            Event::Rejected { response, .. } => self.refusal = Some(response),
+            Event::Request { .. } if self.is_silent => {}
             Event::Request { id, request, .. } => {
                 let _ = self.agent.respond(now, id, Response::to(&request, StatusCode::OK).build());
             }

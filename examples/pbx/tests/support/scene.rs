@@ -19,7 +19,7 @@ use pbx::{
     status::Status,
     switch::{Event, Output, Switch},
 };
-use rtp::{ports::Pair, relay::Side};
+use rtp::relay::Side;
 use sip_core::StatusCode;
 use sip_transaction::{Input, ListenerConfig, ListenerId, Transport, agent::Cause};
 
@@ -32,8 +32,12 @@ pub struct Exchange {
     pub switch: Switch,
     pub listener: ListenerId,
     pub address: SocketAddr,
-    /// Calls whose media is open, with the ports of their sides.
-    pub open: HashMap<u64, HashMap<Side, Pair>>,
+    /// Where IAX2 is heard.
+    pub trunk: SocketAddr,
+    /// It does not pass on by which path calls came, as an exchange of another make.
+    pub hides_paths: bool,
+    /// Calls whose media is open, with the ends of their sides.
+    pub open: HashMap<u64, HashMap<Side, End>>,
     pub ports: HashSet<u16>,
     pub orders: HashMap<u64, Vec<Order>>,
     /// Ports that another program has.
@@ -44,7 +48,10 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn new(now: Instant, change: impl FnOnce(&mut Config)) -> Self {
-        let address: SocketAddr = SERVER.parse().unwrap();
+        Self::at(SERVER.parse().unwrap(), now, change)
+    }
+
+    pub fn at(address: SocketAddr, now: Instant, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::parse(Path::new("test"), pbx::config::DEMO).unwrap();
         config.limits.calls_per_account = 10_000;
         config.limits.calls = 10_000;
@@ -52,12 +59,14 @@ impl Exchange {
         change(&mut config);
         config.generate_dialplan();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let mut switch = Switch::new(config, address.ip(), [9; 32], now, wall);
+        let mut switch = Switch::new(config, address.ip(), [address.ip().to_string().as_bytes()[address.ip().to_string().len() - 1]; 32], now, wall);
         let listener = switch.add_listener(ListenerConfig::new(Transport::Udp, address)).unwrap();
         Self {
             switch,
             listener,
             address,
+            trunk: SocketAddr::new(address.ip(), 4569),
+            hides_paths: false,
             open: HashMap::new(),
             ports: HashSet::new(),
             orders: HashMap::new(),
@@ -70,14 +79,16 @@ impl Exchange {
     pub fn on_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Open { call, side, end } => {
-                let End::Rtp(pair) = end else { panic!("there are no trunks here") };
-                if self.taken.contains(&pair.rtp()) {
-                    self.switch.media_failed(now, call, side);
-                    return;
+                if let End::Rtp(pair) = end {
+                    if self.taken.contains(&pair.rtp()) {
+                        self.switch.media_failed(now, call, side);
+                        return;
+                    }
+                    assert!(self.ports.insert(pair.rtp()), "port {} is given twice", pair.rtp());
                 }
-                assert!(self.ports.insert(pair.rtp()), "port {} is given twice", pair.rtp());
-                let before = self.open.entry(call).or_default().insert(side, pair);
-                assert!(before.is_none(), "a side of call {call} is opened twice");
+                if let Some(End::Rtp(before)) = self.open.entry(call).or_default().insert(side, end) {
+                    self.ports.remove(&before.rtp());
+                }
                 self.switch.media_ready(now, call, side);
             }
             Event::Order { call, order } => {
@@ -85,14 +96,17 @@ impl Exchange {
                 self.orders.entry(call).or_default().push(order);
             }
             Event::Close { call } => {
-                for pair in self.open.remove(&call).expect("media is closed once").into_values() {
-                    self.ports.remove(&pair.rtp());
+                for end in self.open.remove(&call).expect("media is closed once").into_values() {
+                    if let End::Rtp(pair) = end {
+                        self.ports.remove(&pair.rtp());
+                    }
                 }
             }
             Event::Record(record) => self.records.push(*record),
             Event::Drained => self.drained = true,
             Event::Changed => {}
-            Event::Trunk { .. } | Event::Voice { .. } => panic!("there are no trunks here"),
+            // Nobody speaks here.
+            Event::Voice { .. } | Event::Trunk { .. } => {}
         }
     }
 
@@ -126,12 +140,16 @@ impl Exchange {
 
 impl Node for Exchange {
     fn owns(&self, address: SocketAddr) -> bool {
-        address == self.address
+        address == self.address || address == self.trunk
     }
 
     fn arrive(&mut self, now: Instant, arrival: Arrival) {
-        if let Arrival::Datagram { from, payload, .. } = arrival {
+        if let Arrival::Datagram { from, to, payload } = arrival {
             let payload = Bytes::from(payload);
+            if to == self.trunk {
+                self.switch.handle_trunk(now, from, payload);
+                return;
+            }
             self.switch.handle_input(now, Input::Datagram { listener: self.listener, source: from, payload });
         }
     }
@@ -150,10 +168,25 @@ impl Node for Exchange {
                 Output::Datagram { destination, payload, .. } => {
                     network.send(now, self.address, destination, payload.to_vec());
                 }
+                Output::Event(Event::Trunk { destination, payload }) => {
+                    let mut payload = payload.to_vec();
+                    if self.hides_paths {
+                        hide_path(&mut payload);
+                    }
+                    network.send(now, self.trunk, destination, payload);
+                }
                 Output::Event(event) => self.on_event(now, event),
                 other => panic!("only datagrams here: {other:?}"),
             }
         }
+    }
+}
+
+/// Makes the variable that carries a path another one.
+fn hide_path(payload: &mut [u8]) {
+    let name = b"TANDEMPATH=";
+    if let Some(place) = payload.windows(name.len()).position(|window| window == name) {
+        payload[place] = b'X';
     }
 }
 

@@ -84,6 +84,10 @@ fn peer_config(config: &Config, peer: &IaxPeer) -> PeerConfig {
         made.methods = Some(peer.methods);
     }
     made.contexts.clone_from(&peer.contexts);
+    if made.contexts.is_empty() {
+        // None would be all of them.
+        made.contexts.push(crate::config::DEFAULT_CONTEXT.to_owned());
+    }
     made.allowed = allowed(&peer.acl);
     (made.formats, made.preferences) = formats(peer.codecs());
     made.negotiation = peer.negotiation;

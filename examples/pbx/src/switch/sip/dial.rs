@@ -58,6 +58,11 @@ impl Switch {
     }
 
     fn phones_of(&self, now: Instant, peer: &str, extension: Option<&str>) -> Vec<Phone> {
+        if self.watch.may_call(peer) { self.places_of(now, peer, extension) } else { Vec::new() }
+    }
+
+    /// Where an account is, whether it answers or not.
+    pub(super) fn places_of(&self, now: Instant, peer: &str, extension: Option<&str>) -> Vec<Phone> {
         let Some(account) = self.config.account(peer) else {
             return stranger(peer, extension).into_iter().collect();
         };

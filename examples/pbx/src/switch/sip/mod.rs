@@ -7,6 +7,7 @@ mod gate;
 mod incoming;
 mod info;
 mod outside;
+mod qualify;
 mod register;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
 use description::{Choice, Ours, Voice, choices, events as events_of, heard};
 
 pub(super) use gate::Gate;
+pub(super) use qualify::Watch;
 pub(super) use register::registrar;
 
 /// The SIP side of a leg.

@@ -85,6 +85,7 @@ impl Switch {
         let response = self.registrar.register(now, request, source, Authority::User(account.as_bytes()));
         if response.status().is_success() {
             self.keep_alive(now, source);
+            self.watch.ask(now, &account);
         }
         if !response.status().is_success() {
             self.count_refusal("registration");
