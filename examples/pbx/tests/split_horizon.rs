@@ -80,7 +80,9 @@ fn configure(config: &mut Config, number: usize, count: usize) {
     let next = (number + 1) % count;
     set_dialplan(
         config,
-        &format!("[default]\nexten => _1XXX,1,Dial(IAX2/pbx{next}/${{EXTEN}}@default,30,r)\n same => n,Dial(SIP/${{EXTEN}},15,r)\n"),
+        &format!(
+            "[default]\nexten => _1XXX,1,Dial(IAX2/pbx{next}/${{EXTEN}}@default,30,r)\n same => n,Dial(SIP/${{EXTEN}},15,r)\n"
+        ),
     );
     config.iax.listen = vec![SocketAddr::new(place(number).ip(), 4569)];
     for other in (0..count).filter(|other| *other != number) {

@@ -59,7 +59,13 @@ impl Exchange {
         change(&mut config);
         config.generate_dialplan();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let mut switch = Switch::new(config, address.ip(), [address.ip().to_string().as_bytes()[address.ip().to_string().len() - 1]; 32], now, wall);
+        let mut switch = Switch::new(
+            config,
+            address.ip(),
+            [address.ip().to_string().as_bytes()[address.ip().to_string().len() - 1]; 32],
+            now,
+            wall,
+        );
         let listener = switch.add_listener(ListenerConfig::new(Transport::Udp, address)).unwrap();
         Self {
             switch,

@@ -86,9 +86,9 @@ impl Watch {
 
     /// Whether an account may be called: it answers in time, or that is not known yet.
     pub(in crate::switch) fn may_call(&self, account: &str) -> bool {
-        self.states.get(account).is_none_or(|(qualify, state)| {
-            !state.known || state.answered.is_some_and(|time| time <= qualify.limit)
-        })
+        self.states
+            .get(account)
+            .is_none_or(|(qualify, state)| !state.known || state.answered.is_some_and(|time| time <= qualify.limit))
     }
 
     pub(in crate::switch) fn status(&self, account: &str) -> Option<status::Qualify> {
