@@ -1,6 +1,6 @@
 //! `ExecIf(condition?application(arguments)[:application(arguments)])`.
 
-use super::{Application, Flow, find, is_open};
+use super::{Application, Flow, check_unknown, find, is_open};
 use crate::dialplan::{Check, End, Run, call, cut, is_true};
 
 pub(super) const EXEC_IF: Application = Application { name: "ExecIf", check, run };
@@ -18,7 +18,7 @@ fn check(check: &mut Check<'_>, arguments: &str) {
             Some((name, arguments)) => match find(name) {
                 Some(application) if application.name() != EXEC_IF.name => application.check(check, arguments),
                 Some(_) => check.error("expected an application other than ExecIf itself"),
-                None => check.error(format!("unknown application `{name}`")),
+                None => check_unknown(check, name),
             },
         }
     }

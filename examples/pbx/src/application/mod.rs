@@ -121,6 +121,165 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     APPLICATIONS.iter().map(|application| application.name)
 }
 
+/// Applications that Asterisk has and this PBX has not.
+const ELSEWHERE: &[&str] = &[
+    "AddQueueMember",
+    "ADSIProg",
+    "AELSub",
+    "AgentLogin",
+    "AgentRequest",
+    "AGI",
+    "AlarmReceiver",
+    "AMD",
+    "Authenticate",
+    "BackgroundDetect",
+    "Bridge",
+    "BridgeAdd",
+    "BridgeWait",
+    "CELGenUserEvent",
+    "ChangeMonitor",
+    "ChanIsAvail",
+    "ChannelRedirect",
+    "ChanSpy",
+    "ClearHash",
+    "ConfBridge",
+    "ConfKick",
+    "ControlPlayback",
+    "DateTime",
+    "DAHDIScan",
+    "DBdel",
+    "DBdeltree",
+    "DeadAGI",
+    "Dictate",
+    "Directory",
+    "DISA",
+    "DumpChan",
+    "EAGI",
+    "Exec",
+    "ExternalIVR",
+    "ExtenSpy",
+    "Festival",
+    "Flash",
+    "FollowMe",
+    "ForkCDR",
+    "GetCPEID",
+    "ICES",
+    "ImportVar",
+    "Incomplete",
+    "JabberSend",
+    "Macro",
+    "MacroExclusive",
+    "MacroExit",
+    "MacroIf",
+    "MailboxExists",
+    "MeetMe",
+    "MessageSend",
+    "MinivmRecord",
+    "MixMonitor",
+    "Monitor",
+    "Morsecode",
+    "MP3Player",
+    "NoCDR",
+    "Originate",
+    "Page",
+    "Park",
+    "ParkAndAnnounce",
+    "ParkedCall",
+    "PauseMonitor",
+    "PauseQueueMember",
+    "Pickup",
+    "PickupChan",
+    "PlayTones",
+    "PrivacyManager",
+    "Queue",
+    "QueueLog",
+    "RaiseException",
+    "ReadExten",
+    "ReceiveFAX",
+    "Record",
+    "RemoveQueueMember",
+    "RetryDial",
+    "SayAlpha",
+    "SayCountedNoun",
+    "SayDigits",
+    "SayNumber",
+    "SayPhonetic",
+    "SayUnixTime",
+    "SendDTMF",
+    "SendFAX",
+    "SendImage",
+    "SendText",
+    "SendURL",
+    "SIPAddHeader",
+    "SIPDtmfMode",
+    "SIPRemoveHeader",
+    "SLAStation",
+    "SLATrunk",
+    "SMS",
+    "SoftHangup",
+    "SpeechBackground",
+    "Stasis",
+    "StopMixMonitor",
+    "StopMonitor",
+    "StopPlayTones",
+    "StreamEcho",
+    "System",
+    "TestClient",
+    "TestServer",
+    "Transfer",
+    "TryExec",
+    "TrySystem",
+    "UnpauseMonitor",
+    "UnpauseQueueMember",
+    "UserEvent",
+    "VMAuthenticate",
+    "VoiceMail",
+    "VoiceMailMain",
+    "WaitForNoise",
+    "WaitForRing",
+    "WaitForSilence",
+    "WaitUntil",
+    "Zapateller",
+];
+
+/// Looks at an application that is not known: one of Asterisk's is left out with a warning, as calls may never come to it,
+/// any other name is a mistake.
+pub(crate) fn check_unknown(check: &mut Check<'_>, name: &str) {
+    if ELSEWHERE.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        check.say(false, format!("application `{name}` is not supported: a call that comes to it ends"));
+        return;
+    }
+    let near = names().chain(ELSEWHERE.iter().copied()).map(|known| (distance(name, known), known)).min();
+    let expected = match near {
+        Some((distance, known)) if distance <= 2 => format!("did you mean {known}?"),
+        _ => format!("expected one of {}", names().collect::<Vec<_>>().join(" ")),
+    };
+    check.say(true, format!("unknown application `{name}`: {expected}"));
+}
+
+/// How many letters differ, whatever their case.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (line, left) in a.iter().enumerate() {
+        let mut diagonal = line;
+        let mut before = line + 1;
+        if let Some(first) = row.first_mut() {
+            *first = before;
+        }
+        for (cell, right) in row.iter_mut().skip(1).zip(b) {
+            let changed = diagonal + usize::from(!left.eq_ignore_ascii_case(right));
+            diagonal = *cell;
+            *cell = changed.min(diagonal + 1).min(before + 1);
+            before = *cell;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
 /// Any arguments will do.
 fn anything(_: &mut Check<'_>, _: &str) {}
 
@@ -148,11 +307,24 @@ mod tests {
     fn applications_are_found_whatever_the_case_and_no_two_have_one_name() {
         assert_eq!(super::find("dial").unwrap().name(), "Dial");
         assert_eq!(super::find("GOTOIF").unwrap().name(), "GotoIf");
-        assert!(super::find("VoiceMail").is_none());
+        assert!(super::ELSEWHERE.iter().all(|name| super::find(name).is_none()));
         let mut names: Vec<String> = super::names().map(str::to_ascii_lowercase).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_distance_of_names_counts_letters() {
+        for (a, b, expected) in [
+            ("Dial", "dial", 0),
+            ("Dail", "Dial", 2),
+            ("Dia", "Dial", 1),
+            ("Gotto", "Goto", 1),
+            ("x", "Dial", usize::MAX),
+        ] {
+            assert_eq!(super::distance(a, b), expected, "{a} {b}");
+        }
     }
 }

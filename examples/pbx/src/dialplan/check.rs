@@ -29,6 +29,12 @@ impl Check<'_> {
         self.problems.push(Problem::warning(&self.step.place, message));
     }
 
+    /// Something about the step itself.
+    pub(crate) fn say(&mut self, error: bool, message: String) {
+        let place = &self.step.place;
+        self.problems.push(if error { Problem::error(place, message) } else { Problem::warning(place, message) });
+    }
+
     /// Warns of a place `[[context,]extension,]priority` that is not there, as far as it can be known.
     pub(crate) fn place(&mut self, place: &str) {
         if is_variable(place) {

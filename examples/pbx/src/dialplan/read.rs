@@ -396,10 +396,7 @@ fn examine_extension(plan: &Dialplan, context: &Context, extension: &Extension, 
         match application::find(&step.application) {
             _ if is_variable(&step.application) => {}
             Some(application) => application.check(&mut check, &step.arguments),
-            None => {
-                let message = format!("unknown application `{}`", step.application);
-                check.problems.push(Problem::error(&step.place, message));
-            }
+            None => application::check_unknown(&mut check, &step.application),
         }
         if let Some(missing) = unclosed(&step.arguments) {
             check.error(format!("expected `{missing}` in `{}`", step.arguments));

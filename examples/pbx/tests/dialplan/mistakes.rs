@@ -31,7 +31,7 @@ fn errors_say_what_was_expected() {
         ("exten => 1,1,NoOp(", "expected `)` at the end of `NoOp(`"),
         ("exten => 1,1,Dial,SIP/1", "expected Dial(arguments), found `Dial,SIP/1`"),
         ("exten => 1,1,(x)", "expected an application before `(`, found `(x)`"),
-        ("exten => 1,1,Dail(SIP/1)", "unknown application `Dail`"),
+        ("exten => 1,1,Dail(SIP/1)", "unknown application `Dail`: did you mean Dial?"),
         ("same => n,NoOp()", "`same` goes on with the extension above, but there is none: expected exten =>"),
         ("extern => 1,1,NoOp()", "unknown key `extern`: expected exten, same, include, switch or ignorepat"),
         ("include =>", "expected the name of a context"),
@@ -55,7 +55,7 @@ fn errors_say_what_was_expected() {
         ("exten => 1,1,Hangup(never)", "Hangup: expected a hangup cause such as 16 or USER_BUSY, found `never`"),
         ("exten => 1,1,GotoIf(1)", "GotoIf: expected condition?place:place, found `1`"),
         ("exten => 1,1,Goto(a,b,c,d)", "Goto: expected [[context,]extension,]priority, found `a,b,c,d`"),
-        ("exten => 1,1,ExecIf(1?Dail(x))", "ExecIf: unknown application `Dail`"),
+        ("exten => 1,1,ExecIf(1?Dail(x))", "unknown application `Dail`: did you mean Dial?"),
         ("exten => 1,1,While(1)", "While: expected EndWhile further down in the extension"),
         ("exten => 1,1,GotoIfTime(x,*,*,*?1)", "GotoIfTime: expected times such as 9:00-17:00 or *, found `x,*,*,*`"),
         (
@@ -77,6 +77,7 @@ fn errors_say_what_was_expected() {
 fn warnings_say_what_is_not_done() {
     let cases = [
         ("include => nowhere", "there is no context `nowhere` that could be included"),
+        ("exten => 1,1,VoiceMail(1@home)", "application `VoiceMail` is not supported: a call that comes to it ends"),
         ("switch => IAX2/x", "`switch` is not supported: IAX2/x is not asked"),
         ("exten => _.,1,NoOp()", "`_.` also takes the special extensions i, t, h and s: better write _X."),
         ("exten => 1,2,NoOp()", "`1` begins with priority 2: nobody gets there without priority 1"),
@@ -113,6 +114,8 @@ fn warnings_say_what_is_not_done() {
             "extensions.conf:5: warning: the label is used already, at extensions.conf:4: the first one counts",
         ]
     );
+    let found = problems("[c]\nexten => 1,1,Teleport(home)\n");
+    assert!(found[0].starts_with("extensions.conf:2: error: unknown application `Teleport`: expected one of Answer "));
     let general = "[general]\nstatic=yes\npriorityjumping=yes\ncolour=red\n";
     assert_eq!(
         problems(general),

@@ -71,7 +71,7 @@ fn mistakes_in_an_office_are_told_with_their_lines() {
         .replace("${OPERATOR},${RING_TIME},t)", "${OPERATOR},${RING_TIME},tY)");
     let line = |text: &str| spoilt.lines().position(|line| line.contains(text)).unwrap() + 1;
     let expected = [
-        format!("extensions.conf:{}: error: unknown application `Playbak`", line("Playbak")),
+        format!("extensions.conf:{}: error: unknown application `Playbak`: did you mean Playback?", line("Playbak")),
         format!("extensions.conf:{}: warning: Goto: there is no extension `x` in context `menu`", line("Goto(x,1)")),
         format!(
             "extensions.conf:{}: warning: there is no context `feature` that could be included",
