@@ -12,6 +12,11 @@ impl Slot {
     pub(crate) const fn as_u64(self) -> u64 {
         ((self.generation as u64) << 32) | self.index as u64
     }
+
+    /// The place of such a number.
+    pub(crate) const fn from_u64(number: u64) -> Self {
+        Self { index: number as u32, generation: (number >> 32) as u32 }
+    }
 }
 
 impl std::fmt::Debug for Slot {

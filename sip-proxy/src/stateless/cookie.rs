@@ -86,7 +86,7 @@ impl CookieKey {
     /// Reads a cookie of a request with these tags; `None` when it is not of our making or of another call.
     #[must_use]
     pub fn open(&self, written: &[u8], call: CallKey, from: &[u8], to: &[u8]) -> Option<(Cookie, Side)> {
-        if written.len() > LONGEST * 2 || written.len() % 2 != 0 {
+        if written.len() > LONGEST * 2 || !written.len().is_multiple_of(2) {
             return None;
         }
         let digit = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);

@@ -15,6 +15,13 @@ impl ConnectionId {
     pub const fn as_u64(self) -> u64 {
         self.0.as_u64()
     }
+
+    /// The id of a number, for machines of one's own that drive the [`driver`](crate)'s sockets and number their
+    /// connections themselves. It means nothing to an [`Endpoint`](crate::Endpoint) that did not give it.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(Slot::from_u64(number))
+    }
 }
 
 /// Where a message came from: enough to send something back down the same flow.

@@ -1,0 +1,446 @@
+//! The configuration file.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sip_core::header::HeaderName;
+use sip_core::uri::{Host, HostPort};
+use sip_proxy::dispatcher::{self, Algorithm, Destination, Key, List, ListError, ProbeConfig, Secret, Set};
+use sip_transaction::Transport;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Sockets and messages.
+    pub sip: Sip,
+    /// What the dispatchers of an installation share, and where changes are kept.
+    #[serde(default)]
+    pub dispatcher: Common,
+    /// How destinations are probed.
+    #[serde(default)]
+    pub probe: Probe,
+    /// The control.
+    #[serde(default)]
+    pub http: Option<Http>,
+    /// Other dispatchers.
+    #[serde(default)]
+    pub share: Option<Share>,
+    /// The sets of destinations.
+    #[serde(default, rename = "set")]
+    pub sets: Vec<SetConfig>,
+}
+
+/// `[sip]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sip {
+    /// Addresses for UDP.
+    pub udp: Vec<SocketAddr>,
+    /// Addresses for TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// Addresses for TLS.
+    pub tls: Vec<SocketAddr>,
+    /// Our certificate with those up to its authority, as PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its key, as PEM.
+    pub key: Option<PathBuf>,
+    /// The authorities of destinations reached by TLS, as PEM.
+    pub authorities: Option<PathBuf>,
+    /// The host that others know us by, when it is not the address that is listened on.
+    pub advertise: Option<String>,
+    /// How many threads read UDP.
+    pub shards: Option<usize>,
+    /// Whether calls stay in our path until their end.
+    pub record_route: Option<bool>,
+    /// Addresses whose requests go where they say, as those of destinations do.
+    pub trusted: Vec<IpAddr>,
+}
+
+/// `[dispatcher]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Common {
+    /// What all dispatchers of the installation know and nobody else; random when there is none.
+    pub secret: Option<String>,
+    /// Where what was changed by HTTP is kept.
+    pub persist: Option<PathBuf>,
+    /// How many calls are remembered.
+    pub calls: Option<usize>,
+}
+
+/// `[probe]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probe {
+    /// Whether destinations are probed.
+    pub enabled: Option<bool>,
+    /// How often, in seconds.
+    pub interval: Option<f64>,
+    /// How long an answer may take, in seconds.
+    pub timeout: Option<f64>,
+    /// How many failures in a row take a destination out.
+    pub down: Option<u32>,
+    /// How many successes in a row bring it back.
+    pub up: Option<u32>,
+    /// Status codes and ranges of them that tell that a destination is well, such as `"200-299"`.
+    pub accept: Option<Vec<String>>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where.
+    pub listen: SocketAddr,
+    /// The bearer token; without one, only loopback is listened on.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+/// `[share]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Where datagrams of other dispatchers come, and ours come from.
+    pub listen: SocketAddr,
+    /// The `listen` of the others.
+    pub peers: Vec<SocketAddr>,
+}
+
+/// `[[set]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetConfig {
+    /// What it is called.
+    pub name: String,
+    /// `hash`, `round-robin`, `weighted`, `random`, `least-calls`, `latency` or `priority`.
+    #[serde(default = "default_algorithm")]
+    pub algorithm: String,
+    /// `call-id`, `from`, `to`, `request-uri`, `user` or the name of a header.
+    #[serde(default = "default_key")]
+    pub key: String,
+    /// The hosts of Request-URIs that it serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// Its destinations.
+    #[serde(default, rename = "destination")]
+    pub destinations: Vec<DestinationConfig>,
+}
+
+/// `[[set.destination]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationConfig {
+    /// What it is called; its address when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it is reached.
+    pub address: SocketAddr,
+    /// `udp`, `tcp` or `tls`.
+    #[serde(default = "default_transport")]
+    pub transport: String,
+    /// Its share of new calls in relation to the others'.
+    #[serde(default = "default_weight")]
+    pub weight: u32,
+    /// The lowest that is up serves alone.
+    #[serde(default)]
+    pub priority: u16,
+    /// How many calls it takes at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// Whatever else is to be known of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+fn default_algorithm() -> String {
+    "hash".to_owned()
+}
+
+fn default_key() -> String {
+    "call-id".to_owned()
+}
+
+fn default_transport() -> String {
+    "udp".to_owned()
+}
+
+const fn default_weight() -> u32 {
+    100
+}
+
+/// Why a configuration is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// The sets are no list.
+    #[error("{0}")]
+    List(#[from] ListError),
+    /// A value is not one of those that there are.
+    #[error("{key}: {value:?} is none of {known}")]
+    Unknown {
+        /// The key of the file.
+        key: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        known: &'static str,
+    },
+    /// What is listened on makes no sense.
+    #[error("{0}")]
+    Sense(&'static str),
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.display().to_string(), source })?;
+        Self::parse(&text)
+    }
+
+    /// Reads text. What is wrong with it is told with its line.
+    ///
+    /// # Errors
+    /// When it is wrong.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.list()?;
+        config.probe.settings()?;
+        config.secret()?;
+        if config.sip.udp.is_empty() && config.sip.tcp.is_empty() && config.sip.tls.is_empty() {
+            return Err(ConfigError::Sense("[sip]: nothing is listened on"));
+        }
+        if !config.sip.tls.is_empty() && (config.sip.certificate.is_none() || config.sip.key.is_none()) {
+            return Err(ConfigError::Sense("[sip]: tls wants a certificate and a key"));
+        }
+        if config.http.as_ref().is_some_and(|http| !http.listen.ip().is_loopback() && http.token.is_none()) {
+            return Err(ConfigError::Sense("[http]: an address that others reach wants a token"));
+        }
+        if config.share.is_some() && config.dispatcher.secret.is_none() {
+            return Err(ConfigError::Sense("[share]: dispatchers that share want a secret in [dispatcher]"));
+        }
+        if let Some(host) = &config.sip.advertise {
+            host.parse::<Host>().map_err(|_| ConfigError::Sense("[sip]: advertise is no host"))?;
+        }
+        Ok(config)
+    }
+
+    /// The sets as a list.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn list(&self) -> Result<List, ConfigError> {
+        list(&self.sets)
+    }
+
+    /// The secret, random when none is configured.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn secret(&self) -> Result<Secret, ConfigError> {
+        match &self.dispatcher.secret {
+            Some(secret) => Secret::new(secret.as_bytes())
+                .map_err(|_| ConfigError::Sense("[dispatcher]: a secret has at least 16 characters")),
+            None => {
+                let mut seed = [0; 32];
+                getrandom::fill(&mut seed).map_err(|_| ConfigError::Sense("the system has no randomness"))?;
+                Ok(Secret::from_seed(seed))
+            }
+        }
+    }
+
+    /// The address that stands for a listener.
+    #[must_use]
+    pub fn advertised(&self, local: SocketAddr) -> HostPort {
+        match self.sip.advertise.as_ref().and_then(|host| host.parse::<Host>().ok()) {
+            Some(host) => HostPort::new(host, Some(local.port())),
+            None => HostPort::from(local),
+        }
+    }
+
+    /// Whether calls stay in our path.
+    #[must_use]
+    pub fn record_route(&self) -> bool {
+        self.sip.record_route.unwrap_or(true)
+    }
+
+    /// The settings of a shard's dispatcher, which probes only destinations of these transports.
+    ///
+    /// # Errors
+    /// When those of probing are wrong.
+    pub fn dispatcher(&self, probed: &[Transport], share: bool) -> Result<dispatcher::Config, ConfigError> {
+        let mut config = dispatcher::Config {
+            probe: ProbeConfig { only: Some(probed.to_vec()), ..self.probe.settings()? },
+            follow_calls: self.record_route(),
+            share,
+            ..dispatcher::Config::default()
+        };
+        if let Some(calls) = self.dispatcher.calls {
+            config.record.calls = calls;
+            config.record.others = calls / 2;
+        }
+        Ok(config)
+    }
+}
+
+impl Probe {
+    fn settings(&self) -> Result<ProbeConfig, ConfigError> {
+        let default = ProbeConfig::default();
+        let span = |seconds: Option<f64>, other| match seconds {
+            None => Ok(other),
+            Some(seconds) => Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|span| (Duration::from_millis(10)..=Duration::from_secs(3_600)).contains(span))
+                .ok_or(ConfigError::Sense("[probe]: times are between 0.01 and 3600 seconds")),
+        };
+        let accept = match &self.accept {
+            None => default.accept,
+            Some(ranges) => ranges.iter().map(|range| codes(range)).collect::<Result<_, _>>()?,
+        };
+        Ok(ProbeConfig {
+            enabled: self.enabled.unwrap_or(default.enabled),
+            interval: span(self.interval, default.interval)?,
+            timeout: span(self.timeout, default.timeout)?,
+            down: self.down.unwrap_or(default.down).max(1),
+            up: self.up.unwrap_or(default.up).max(1),
+            accept,
+            only: None,
+        })
+    }
+}
+
+fn codes(range: &str) -> Result<RangeInclusive<u16>, ConfigError> {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let code = |text: &str| text.trim().parse::<u16>().ok().filter(|code| (200..=699).contains(code));
+    match (code(first), code(last)) {
+        (Some(first), Some(last)) if first <= last => Ok(first..=last),
+        _ => Err(ConfigError::Unknown { key: "accept", value: range.to_owned(), known: "200 to 699, such as 200-299" }),
+    }
+}
+
+/// Sets as a list.
+///
+/// # Errors
+/// When they are none.
+pub fn list(sets: &[SetConfig]) -> Result<List, ConfigError> {
+    let sets = sets.iter().map(SetConfig::to_set).collect::<Result<Vec<Set>, ConfigError>>()?;
+    Ok(List::new(sets)?)
+}
+
+impl SetConfig {
+    fn to_set(&self) -> Result<Set, ConfigError> {
+        let algorithm = Algorithm::from_name(&self.algorithm).ok_or_else(|| ConfigError::Unknown {
+            key: "algorithm",
+            value: self.algorithm.clone(),
+            known: "hash, round-robin, weighted, random, least-calls, latency, priority",
+        })?;
+        let key = match self.key.as_str() {
+            "call-id" => Key::CallId,
+            "from" => Key::From,
+            "to" => Key::To,
+            "request-uri" => Key::RequestUri,
+            "user" => Key::User,
+            name => Key::Header(HeaderName::parse(name.as_bytes()).map_err(|_| ConfigError::Unknown {
+                key: "key",
+                value: name.to_owned(),
+                known: "call-id, from, to, request-uri, user, or the name of a header",
+            })?),
+        };
+        let destinations = self.destinations.iter().map(DestinationConfig::to_destination);
+        let mut set = Set::new(self.name.as_str(), destinations.collect::<Result<_, _>>()?)
+            .with_algorithm(algorithm)
+            .with_key(key);
+        set.domains = self.domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect();
+        Ok(set)
+    }
+}
+
+impl DestinationConfig {
+    /// A destination of weight 100 that is reached by UDP.
+    #[must_use]
+    pub fn new(name: &str, address: SocketAddr) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            address,
+            transport: default_transport(),
+            weight: default_weight(),
+            priority: 0,
+            capacity: None,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{}:{}", self.transport, self.address))
+    }
+
+    fn to_destination(&self) -> Result<Destination, ConfigError> {
+        let transport = match self.transport.as_str() {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            "tls" => Transport::Tls,
+            other => {
+                let value = other.to_owned();
+                return Err(ConfigError::Unknown { key: "transport", value, known: "udp, tcp, tls" });
+            }
+        };
+        let mut destination = Destination::new(self.name(), transport, self.address)
+            .with_weight(self.weight)
+            .with_priority(self.priority);
+        destination.capacity = self.capacity;
+        destination.attributes = self.attributes.clone();
+        Ok(destination)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = include_str!("../dispatcher.toml");
+
+    #[test]
+    fn the_file_of_the_readme_is_read_whole() {
+        let config = Config::parse(WHOLE).unwrap();
+        assert!(config.list().unwrap().sets().iter().any(|set| set.destinations.len() >= 2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (from, to, word) in [
+            ("algorithm = \"hash\"", "algorithm = \"modulo\"", "round-robin"),
+            ("weight = 200", "wieght = 200", "wieght"),
+            ("transport = \"tcp\"", "transport = \"sctp\"", "udp, tcp, tls"),
+            ("name = \"b\"", "name = \"a\"", "\"a\""),
+            ("interval = 2.0", "interval = -1.0", "between"),
+        ] {
+            assert!(WHOLE.contains(from), "{from}");
+            let error = Config::parse(&WHOLE.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        assert!(Config::parse("[sip]\nudp = []\n").unwrap_err().to_string().contains("nothing is listened on"));
+        let open = "[sip]\nudp = [\"127.0.0.1:5060\"]\n[http]\nlisten = \"0.0.0.0:80\"\n";
+        assert!(Config::parse(open).unwrap_err().to_string().contains("token"));
+    }
+}

@@ -1,0 +1,188 @@
+//! UDP in batches, with the kernel's receive timestamps.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use bytes::Bytes;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How many datagrams are taken or sent by one call of the system.
+pub(crate) const BATCH: usize = 32;
+
+/// The largest datagram.
+const DATAGRAM: usize = 65_535;
+
+/// A datagram that came: its bytes are in the buffer of its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) length: usize,
+    pub(crate) remote: SocketAddr,
+    /// Since 1970, when the kernel had it.
+    pub(crate) stamp: Option<Duration>,
+}
+
+/// A bound socket of a listener.
+#[derive(Debug)]
+pub(crate) struct Udp {
+    socket: UdpSocket,
+    pub(crate) listener: u16,
+}
+
+/// What a thread receives into and sends from.
+pub(crate) struct Batch {
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Vec<Vec<u8>>,
+    pub(crate) received: Vec<Received>,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("received", &self.received.len()).finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        let control = nix::cmsg_space!(TimeSpec);
+        Self {
+            headers: MultiHeaders::preallocate(BATCH, Some(control)),
+            buffers: vec![vec![0; DATAGRAM]; BATCH],
+            received: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// The bytes of a datagram that came.
+    pub(crate) fn payload(&self, number: usize, length: usize) -> Bytes {
+        self.buffers.get(number).and_then(|buffer| buffer.get(..length)).map(Bytes::copy_from_slice).unwrap_or_default()
+    }
+}
+
+impl Udp {
+    /// Binds an address, which several sockets may share.
+    pub(crate) fn bind(address: SocketAddr, listener: u16, is_shared: bool) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if is_shared {
+            socket.set_reuse_port(true)?;
+        }
+        // The system may give less.
+        let _ = socket.set_recv_buffer_size(8 << 20);
+        let _ = socket.set_send_buffer_size(4 << 20);
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        let socket: UdpSocket = socket.into();
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(io::Error::from)?;
+        Ok(Self { socket, listener })
+    }
+
+    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The same socket, to send by it from elsewhere.
+    pub(crate) fn try_clone(&self) -> io::Result<UdpSocket> {
+        self.socket.try_clone()
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Takes what there is, without waiting. Says whether there was anything.
+    pub(crate) fn receive(&self, batch: &mut Batch) -> bool {
+        batch.received.clear();
+        let Batch { headers, buffers, received } = batch;
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+            buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer.as_mut_slice())]).collect();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        match recvmmsg(self.socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
+            Ok(messages) => {
+                for message in messages {
+                    let stamp = message.cmsgs().ok().and_then(|mut control| {
+                        control.find_map(|it| match it {
+                            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+                            _ => None,
+                        })
+                    });
+                    // Without an address it is answered nowhere; it takes its place all the same.
+                    let remote = message.address.and_then(to_address);
+                    let remote = remote.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+                    received.push(Received { length: message.bytes, remote, stamp });
+                }
+                !received.is_empty()
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Sends; what the system does not take is lost, as in a network. Returns how many were.
+    pub(crate) fn send(&self, messages: &[(SocketAddr, Bytes)]) -> u64 {
+        if let [(remote, payload)] = messages {
+            return u64::from(self.socket.send_to(payload, remote).is_err());
+        }
+        let mut lost = 0;
+        let mut rest = messages;
+        while !rest.is_empty() {
+            let slices: Vec<[IoSlice<'_>; 1]> = rest.iter().map(|(_, payload)| [IoSlice::new(payload)]).collect();
+            let addresses: Vec<Option<SockaddrStorage>> =
+                rest.iter().map(|(remote, _)| Some(SockaddrStorage::from(*remote))).collect();
+            let mut headers = MultiHeaders::preallocate(rest.len(), None);
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let sent = sendmmsg(self.socket.as_raw_fd(), &mut headers, &slices, &addresses, [], flags);
+            let sent = match sent {
+                Ok(results) => results.count(),
+                Err(Errno::EINTR) => continue,
+                Err(_) => {
+                    lost += 1;
+                    1
+                }
+            };
+            rest = rest.get(sent.max(1)..).unwrap_or_default();
+        }
+        lost
+    }
+}
+
+fn to_address(address: SockaddrStorage) -> Option<SocketAddr> {
+    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(v4), _) => Some(SocketAddr::V4(SocketAddrV4::new(v4.ip(), v4.port()))),
+        (None, Some(v6)) => Some(SocketAddr::V6(SocketAddrV6::new(v6.ip(), v6.port(), 0, 0))),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_comes_with_its_sources_and_timestamps_and_goes_where_it_should() {
+        let ours = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
+        let theirs = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
+        let messages: Vec<(SocketAddr, Bytes)> =
+            (0..20_u8).map(|number| (ours.local().unwrap(), Bytes::from(vec![number; 100 + usize::from(number)]))).collect();
+        let mut batch = Batch::new();
+        for _ in 0..3 {
+            assert_eq!(theirs.send(&messages), 0);
+            let mut seen = Vec::new();
+            while seen.len() < 20 {
+                assert!(ours.receive(&mut batch), "what was sent on loopback is there");
+                for (number, received) in batch.received.iter().enumerate() {
+                    assert_eq!(received.remote, theirs.local().unwrap());
+                    assert!(received.stamp.is_some_and(|stamp| stamp.as_secs() > 1_600_000_000));
+                    seen.push(batch.payload(number, received.length));
+                }
+            }
+            assert_eq!(seen, messages.iter().map(|(_, payload)| payload.clone()).collect::<Vec<_>>());
+        }
+        assert!(!ours.receive(&mut batch));
+    }
+}
