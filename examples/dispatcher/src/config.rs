@@ -53,6 +53,8 @@ pub struct Sip {
     pub authorities: Option<PathBuf>,
     /// The host that others know us by, when it is not the address that is listened on.
     pub advertise: Option<String>,
+    /// The addresses of the other dispatchers, `host:port`: what is routed to them may come here.
+    pub aliases: Vec<String>,
     /// How many threads read UDP.
     pub shards: Option<usize>,
     /// Whether calls stay in our path until their end.
@@ -241,7 +243,18 @@ impl Config {
         if let Some(host) = &config.sip.advertise {
             host.parse::<Host>().map_err(|_| ConfigError::Sense("[sip]: advertise is no host"))?;
         }
+        config.aliases()?;
         Ok(config)
+    }
+
+    /// The addresses of the other dispatchers.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn aliases(&self) -> Result<Vec<HostPort>, ConfigError> {
+        let parse = |alias: &String| alias.parse::<HostPort>();
+        let aliases: Result<_, _> = self.sip.aliases.iter().map(parse).collect();
+        aliases.map_err(|_| ConfigError::Sense("[sip]: aliases are hosts with ports"))
     }
 
     /// The sets as a list.

@@ -255,6 +255,7 @@ fn proxy(
     let settings = stateless::Config {
         record_route: config.record_route(),
         trusted: config.sip.trusted.clone(),
+        aliases: config.aliases()?,
         ..stateless::Config::default()
     };
     let mut proxy = Proxy::new(settings, secret, dispatcher);

@@ -8,6 +8,7 @@ pub mod baresip;
 pub mod browser;
 pub mod capture;
 pub mod couple;
+pub mod dispatcher;
 pub mod folder;
 pub mod http;
 pub mod linphone;

@@ -16,6 +16,8 @@ pub struct Config {
     pub record_route: bool,
     /// Addresses whose requests go where their Route or Request-URI says, as those of destinations do.
     pub trusted: Vec<IpAddr>,
+    /// Addresses that stand for other proxies of the installation with the same secret: what is routed to them may come here.
+    pub aliases: Vec<HostPort>,
     /// What Retry-After says when no destination takes a call, in seconds.
     pub retry_after: u32,
     /// Whom probes come from: the user part of From.
@@ -28,6 +30,7 @@ impl Default for Config {
             limits: Limits::default(),
             record_route: false,
             trusted: Vec::new(),
+            aliases: Vec::new(),
             retry_after: 5,
             probe_user: "dispatcher".to_owned(),
         }

@@ -309,6 +309,24 @@ fn requests_within_a_dialog_go_by_the_cookie_whichever_proxy_they_pass() {
 }
 
 #[test]
+fn what_is_routed_to_another_proxy_of_the_installation_may_come_here() {
+    let mut one = proxy();
+    let aliases = vec!["192.0.2.1:5060".parse().unwrap()];
+    let mut two = proxy_with(Config { aliases, ..Config::default() }, 5);
+    two.listeners.clear();
+    two.add_listener(Listener::new(Transport::Udp, "192.0.2.2:5060".parse().unwrap()));
+    let (hop, routes) = dialog(&mut one, CALLER, &text("INVITE", ""));
+    let name = two.dispatcher().name(hop.node.unwrap()).unwrap().to_owned();
+    two.dispatcher_mut().drain(epoch(), &name, None);
+    let (to_node, forwarded) = sent(&mut two, CALLER, &inside("BYE", true, &routes));
+    assert_eq!(to_node.remote, hop.remote);
+    assert!(!request(&forwarded).headers().contains(&HeaderName::ROUTE));
+    // An answer on its way to the first may come here too.
+    let (_, invite) = sent(&mut one, CALLER, &text("INVITE", ""));
+    assert_eq!(sent(&mut two, "10.0.0.1:5060", &answer(&invite, 200)).0.remote, CALLER.parse().unwrap());
+}
+
+#[test]
 fn a_strict_router_in_front_is_undone() {
     let mut proxy = proxy();
     let (hop, routes) = dialog(&mut proxy, CALLER, &text("INVITE", ""));
