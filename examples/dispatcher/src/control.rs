@@ -456,9 +456,8 @@ fn destination_statuses(shards: &[ShardSnapshot]) -> Vec<DestinationStatus> {
     };
     let nodes = &first.dispatcher.nodes;
     let recent: u64 = nodes.iter().map(|node| of_all(&node.name, |node| node.recent)).sum();
-    let is_open = |node: &NodeSnapshot| {
-        matches!(node.state, NodeState::Active | NodeState::Trying) && !node.sets.is_empty()
-    };
+    let is_open =
+        |node: &NodeSnapshot| matches!(node.state, NodeState::Active | NodeState::Trying) && !node.sets.is_empty();
     let best = nodes.iter().filter(|node| is_open(node)).map(|node| node.priority).min();
     let serves = |node: &NodeSnapshot| is_open(node) && Some(node.priority) == best;
     let weight: u64 = nodes.iter().filter(|node| serves(node)).map(|node| u64::from(node.weight)).sum();
@@ -505,11 +504,9 @@ fn destinations(sets: &[SetConfig]) -> impl Iterator<Item = (&SetConfig, &Destin
 fn matching(sets: &[SetConfig], host: &str) -> Vec<String> {
     let address: Option<SocketAddr> = host.parse().ok();
     let ip: Option<IpAddr> = host.parse().ok();
-    let is_meant = |it: &DestinationConfig| {
-        it.name() == host || Some(it.address) == address || Some(it.address.ip()) == ip
-    };
-    let mut names: Vec<String> =
-        destinations(sets).filter(|(_, it)| is_meant(it)).map(|(_, it)| it.name()).collect();
+    let is_meant =
+        |it: &DestinationConfig| it.name() == host || Some(it.address) == address || Some(it.address.ip()) == ip;
+    let mut names: Vec<String> = destinations(sets).filter(|(_, it)| is_meant(it)).map(|(_, it)| it.name()).collect();
     names.sort();
     names.dedup();
     names
@@ -533,18 +530,12 @@ fn line(event: &Event) -> Line {
         None => String::new(),
     };
     let (destination, what) = match event {
-        Event::Loaded { version, added, removed, stayed, moved } => (
-            None,
-            format!("list {version} serves: {added} new, {removed} gone, {stayed} as before{}", percent(moved)),
-        ),
+        Event::Loaded { version, added, removed, stayed, moved } => {
+            (None, format!("list {version} serves: {added} new, {removed} gone, {stayed} as before{}", percent(moved)))
+        }
         Event::Changed { name, from, to, is_alive, why, moved } => (
             Some(name.to_string()),
-            format!(
-                "{from} → {to}{}: it {}{}",
-                if *is_alive { "" } else { ", dead" },
-                why.as_str(),
-                percent(moved)
-            ),
+            format!("{from} → {to}{}: it {}{}", if *is_alive { "" } else { ", dead" }, why.as_str(), percent(moved)),
         ),
         Event::Emptied { name, left, took } => {
             (Some(name.to_string()), format!("drained after {:.1} s with {left} calls left", took.as_secs_f64()))

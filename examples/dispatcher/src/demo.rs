@@ -53,11 +53,10 @@ impl Demo {
     /// The configuration of the dispatcher in front of them.
     #[must_use]
     pub fn config(&self) -> Config {
-        let destinations =
-            self.servers.iter().map(|(name, weight, address)| DestinationConfig {
-                weight: *weight,
-                ..DestinationConfig::new(name, *address)
-            });
+        let destinations = self.servers.iter().map(|(name, weight, address)| DestinationConfig {
+            weight: *weight,
+            ..DestinationConfig::new(name, *address)
+        });
         Config {
             sip: Sip { udp: vec![self.sip], ..Sip::default() },
             dispatcher: Common::default(),
@@ -109,12 +108,7 @@ fn serve(socket: &UdpSocket, thinks: Duration) {
 
 fn answer(request: &Request, status: StatusCode, local: SocketAddr) -> Bytes {
     let contact = format!("<sip:{local}>");
-    Response::to(request, status)
-        .to_tag(b"server")
-        .record_route()
-        .raw(&HeaderName::CONTACT, contact)
-        .build()
-        .to_bytes()
+    Response::to(request, status).to_tag(b"server").record_route().raw(&HeaderName::CONTACT, contact).build().to_bytes()
 }
 
 /// One call of the demonstration.

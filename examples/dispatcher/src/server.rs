@@ -183,7 +183,8 @@ impl Server {
             tokio::spawn(streams.run());
         }
         let presence = sharing.map(|(_, presence)| presence);
-        let control = Control::start(&config, path, senders, meters, journal, presence).await.map_err(system("state"))?;
+        let control =
+            Control::start(&config, path, senders, meters, journal, presence).await.map_err(system("state"))?;
         if let Some(settings) = config.http {
             let listener = tokio::net::TcpListener::bind(settings.listen);
             let listener = listener.await.map_err(system(format!("http {}", settings.listen)))?;
@@ -250,8 +251,7 @@ fn proxy(
     is_shared: bool,
 ) -> Result<Proxy, StartError> {
     let settings = config.dispatcher(probed, is_shared)?;
-    let dispatcher =
-        Dispatcher::new(Instant::now(), settings, secret.clone(), seed().map_err(system("randomness"))?);
+    let dispatcher = Dispatcher::new(Instant::now(), settings, secret.clone(), seed().map_err(system("randomness"))?);
     let settings = stateless::Config {
         record_route: config.record_route(),
         trusted: config.sip.trusted.clone(),

@@ -167,8 +167,9 @@ mod tests {
     fn a_batch_comes_with_its_sources_and_timestamps_and_goes_where_it_should() {
         let ours = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
         let theirs = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
-        let messages: Vec<(SocketAddr, Bytes)> =
-            (0..20_u8).map(|number| (ours.local().unwrap(), Bytes::from(vec![number; 100 + usize::from(number)]))).collect();
+        let messages: Vec<(SocketAddr, Bytes)> = (0..20_u8)
+            .map(|number| (ours.local().unwrap(), Bytes::from(vec![number; 100 + usize::from(number)])))
+            .collect();
         let mut batch = Batch::new();
         for _ in 0..3 {
             assert_eq!(theirs.send(&messages), 0);

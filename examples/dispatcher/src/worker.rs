@@ -20,7 +20,11 @@ pub(crate) enum Command {
     Alive(Arc<str>, bool),
     Learn(Arc<[Shared]>),
     Snapshot(oneshot::Sender<ShardSnapshot>),
-    Explain { set: String, key: Bytes, answer: oneshot::Sender<Option<Explanation>> },
+    Explain {
+        set: String,
+        key: Bytes,
+        answer: oneshot::Sender<Option<Explanation>>,
+    },
     Calls(oneshot::Sender<Vec<Shared>>),
     /// To be sent by whoever has the connections.
     Send(Hop, Bytes),

@@ -195,9 +195,11 @@ impl Proxy {
         self.listeners.iter().any(|listener| {
             let own = listener.advertised.port.unwrap_or(listener.transport.default_port());
             own == port(transport.unwrap_or(listener.transport)) && listener.is_host(&place.host)
-        }) || self.config.aliases.iter().any(|alias| {
-            alias.host.equivalent(&place.host) && alias.port.unwrap_or(5060) == place.port.unwrap_or(5060)
-        })
+        }) || self
+            .config
+            .aliases
+            .iter()
+            .any(|alias| alias.host.equivalent(&place.host) && alias.port.unwrap_or(5060) == place.port.unwrap_or(5060))
     }
 
     /// The listener that messages to an address leave by.

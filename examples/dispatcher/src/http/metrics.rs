@@ -67,7 +67,8 @@ fn render(status: &Status, histograms: &[(Label, Counted)]) -> String {
         let labels = [("method", label.verb.as_str()), ("class", label.class.as_str())];
         for (place, count) in counted.buckets.iter().enumerate() {
             sum += count;
-            let bound = Control::bounds().get(place).map_or("+Inf".to_owned(), |micros| (*micros as f64 / 1e6).to_string());
+            let bound =
+                Control::bounds().get(place).map_or("+Inf".to_owned(), |micros| (*micros as f64 / 1e6).to_string());
             let [method, class] = labels;
             out.value(&format!("{name}_bucket"), &[method, class, ("le", &bound)], sum as f64);
         }

@@ -172,7 +172,9 @@ async fn add(
 ) -> Result<Response, CommandError> {
     let addition = match body {
         Ok(Json(addition)) => addition,
-        Err(error) => return Ok((error.status(), Json(serde_json::json!({ "error": error.body_text() }))).into_response()),
+        Err(error) => {
+            return Ok((error.status(), Json(serde_json::json!({ "error": error.body_text() }))).into_response());
+        }
     };
     let set = match addition.set {
         Some(set) => set,
