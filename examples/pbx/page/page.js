@@ -118,6 +118,39 @@ function drawAccounts() {
   at("no-accounts").hidden = rows.length > 0;
 }
 
+const bits = rate => rate < 1000 ? `${rate} bit/s` : rate < 1e6 ? `${(rate / 1000).toFixed(1)} kbit/s` : `${(rate / 1e6).toFixed(2)} Mbit/s`;
+
+function flow(way, calls) {
+  const each = calls > 0 ? `${bits(Math.round(way.rate / calls))} a call` : plural(way.datagrams, "datagram");
+  return node("td", "number", bits(way.rate), node("small", "", each));
+}
+
+function drawTrunks() {
+  const { iax } = picture;
+  at("trunks-card").hidden = !iax || (iax.peers.length === 0 && iax.registrations.length === 0);
+  if (at("trunks-card").hidden) return;
+  const looks = { OK: "on", LAGGED: "ringing", UNREACHABLE: "lost" };
+  const words = { OK: "reachable", LAGGED: "slow", UNREACHABLE: "unreachable", UNKNOWN: "not registered", Unmonitored: "not watched" };
+  at("trunks").tBodies[0].replaceChildren(...iax.peers.map(peer => {
+    const word = peer.state === "UNKNOWN" && peer.address ? "asked" : words[peer.state] ?? peer.state;
+    return node("tr", "",
+      node("td", "", node("b", "", peer.name), peer.trunk ? " " : null, peer.trunk ? node("span", "pill calling", "trunk") : null,
+        node("small", "", `context ${peer.context}`)),
+      node("td", "", node("span", "pill " + (looks[peer.state] ?? ""), word)),
+      node("td", "number", peer.delay === null ? "–" : `${peer.delay.toFixed(1)} ms`),
+      node("td", "mono", peer.address ?? "–"), node("td", "number", peer.calls.toLocaleString("en")),
+      flow(peer.sent, peer.calls), flow(peer.received, peer.calls),
+      node("td", "number", peer.sent.trunk_frames.toLocaleString("en"),
+        node("small", "", `${peer.received.trunk_frames.toLocaleString("en")} came`)));
+  }));
+  at("registrations").hidden = iax.registrations.length === 0;
+  at("registrations").tBodies[0].replaceChildren(...iax.registrations.map(it => node("tr", "",
+    node("td", "mono", it.host), node("td", "", node("b", "", it.username)),
+    node("td", "", node("span", "pill " + (it.state === "Registered" ? "on" : "lost"), it.state.toLowerCase())),
+    node("td", "mono", it.perceived ?? "–"), node("td", "number", it.since ? ticking(it.since) : "–"))));
+  say("trunks-note", `${bits(iax.sent.rate)} out, ${bits(iax.received.rate)} in`);
+}
+
 function bars(id, entries) {
   at(id).replaceChildren(...entries.map(([name, size, limit]) => {
     const shown = limit ? `${size.toLocaleString("en")} of ${limit.toLocaleString("en")}` : size.toLocaleString("en");
@@ -149,6 +182,7 @@ function draw() {
   say("listeners", picture.listeners.join(", "));
   at("listeners").title = picture.listeners.join(", ");
   drawCalls();
+  drawTrunks();
   drawAccounts();
   bars("tables", picture.tables.map(table => [table.name, table.size, table.limit]));
   const refusals = Object.entries(totals.refusals).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);

@@ -216,7 +216,8 @@ pub struct Iax {
     pub peers: Vec<IaxPeer>,
     /// Where we are registered.
     pub registrations: Vec<IaxRegistration>,
-    /// The calls.
+    /// The calls. Only the console shows them: there may be thousands.
+    #[serde(skip)]
     pub channels: Vec<IaxChannel>,
     /// All datagrams that went out.
     pub sent: Flow,

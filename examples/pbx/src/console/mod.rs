@@ -1,6 +1,7 @@
 //! The console: `pbx -x "core show channels"` against the running program, in Asterisk's columns.
 
 mod channels;
+mod iax;
 mod peers;
 
 use std::{
@@ -31,6 +32,10 @@ channel request hangup CHANNEL     hang up the call of a channel
 channel request hangup all         hang up every call
 sip show peers                     every account and where its phone is
 pjsip show endpoints               the same, with the calls of each
+iax2 show peers                    other exchanges, where they are and how they are reached
+iax2 show registry                 where this program is registered with IAX2
+iax2 show channels                 the calls over IAX2
+iax2 show stats                    what goes over each trunk
 sip show registry                  where this program is registered itself
 help                               this list
 ";
@@ -56,6 +61,10 @@ pub async fn run(control: &Control, line: &str) -> Result<String, String> {
         ["sip", "show", "peers"] => peers::sip(&status),
         ["pjsip", "show", "endpoints"] => peers::endpoints(&status),
         ["sip", "show", "registry"] => peers::registry(),
+        ["iax2", "show", "peers"] => iax::peers(&status),
+        ["iax2", "show", "registry"] => iax::registry(&status),
+        ["iax2", "show", "channels"] => iax::channels(&status),
+        ["iax2", "show", "stats"] => iax::stats(&status),
         ["core", "stop", "gracefully"] => {
             let sent = control.commands.send(Command::Drain).await.is_ok();
             if sent {

@@ -6,7 +6,7 @@ use super::{line, plural};
 use crate::status::{Account, Status};
 
 /// Host and port of an address.
-fn parts(address: &str) -> (&str, &str) {
+pub(super) fn parts(address: &str) -> (&str, &str) {
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
     (host.trim_start_matches('[').trim_end_matches(']'), port)
 }

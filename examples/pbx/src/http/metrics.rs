@@ -57,6 +57,16 @@ impl Collector for Picture {
         counters(&mut encoder, "refusals", "Requests refused, by reason.", "reason", &totals.refusals)?;
         counters(&mut encoder, "sip", "What happened in the SIP layers.", "event", &totals.sip)?;
         counters(&mut encoder, "rtp_packets", "Media packets, by what became of them.", "kind", &totals.rtp)?;
+        if let Some(iax) = &status.iax {
+            counters(&mut encoder, "iax2", "What happened to datagrams of IAX2.", "event", &iax.counters)?;
+            let sent = [("sent", iax.sent), ("received", iax.received)];
+            let bytes = sent.iter().map(|(way, flow)| (*way, flow.bytes)).collect();
+            counters(&mut encoder, "iax2_bytes", "Bytes of IAX2, with headers of IP and UDP.", "way", &bytes)?;
+            let frames = sent.iter().map(|(way, flow)| (*way, flow.trunk_frames)).collect();
+            counters(&mut encoder, "iax2_trunk_frames", "Trunk frames.", "way", &frames)?;
+            let online = iax.peers.iter().filter(|peer| matches!(peer.state, "OK" | "LAGGED")).count();
+            gauge(&mut encoder, "iax2_peers_online", "Watched peers that answer.", to_i64(online))?;
+        }
         let metric = ConstCounter::new(totals.cdr_errors);
         let help = "Call records that could not be written.";
         metric.encode(encoder.encode_descriptor("cdr_errors", help, None, MetricType::Counter)?)
