@@ -10,3 +10,18 @@
 
 pub mod balancer;
 pub mod phone;
+pub mod cli;
+pub mod cluster;
+pub mod control;
+pub mod demo;
+pub mod files;
+pub mod greeting;
+pub mod haproxy;
+pub mod http;
+pub mod journal;
+pub mod node;
+pub mod picture;
+pub mod place;
+pub mod rate;
+pub mod records;
+pub mod setup;

@@ -74,7 +74,7 @@ impl Machine {
         let mut random = ChaCha20Rng::from_seed(seed);
         let mut below = [0; 32];
         random.fill_bytes(&mut below);
-        let config = Config { user_agent: Some("Tandem demonstration phone".to_owned()), ..Config::default() };
+        let config = Config { user_agent: Some(crate::setup::PHONE.to_owned()), ..Config::default() };
         let mut agent = Agent::new(config, below);
         // Nobody connects to a phone; the address only says who it is.
         let own = (settings.address, 5060).into();

@@ -95,6 +95,7 @@ impl Registration {
         Request::builder(Method::Register, &self.registrar, &self.from, &self.to, &self.call_id, self.sequence)
             .header(&Contact::Address { name_addr: self.contact.clone(), expires: None, q: None })
             .header(&Expires(u32::try_from(expires).unwrap_or(0)))
+            .raw(&HeaderName::USER_AGENT, crate::setup::PHONE)
             .build()
     }
 

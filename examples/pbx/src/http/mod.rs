@@ -61,7 +61,8 @@ async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 
-async fn guard(State(local): State<SocketAddr>, request: Request, next: Next) -> Response {
+/// Lets through what only this page and programs of this machine can ask; `local` is the address listened on.
+pub async fn guard(State(local): State<SocketAddr>, request: Request, next: Next) -> Response {
     let refused = |why: &'static str| (StatusCode::FORBIDDEN, why).into_response();
     if local.ip().is_loopback() && !host_is_an_address(request.headers()) {
         return refused("use the address of this page, such as http://127.0.0.1:8080/, not another name for it\n");
