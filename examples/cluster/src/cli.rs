@@ -109,7 +109,8 @@ impl Cli {
             .map(PathBuf::from)
             .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))
             .unwrap_or_else(std::env::temp_dir);
-        let name = if self.loopback == 0 { "tandem-cluster".to_owned() } else { format!("tandem-cluster-{}", self.loopback) };
+        let name =
+            if self.loopback == 0 { "tandem-cluster".to_owned() } else { format!("tandem-cluster-{}", self.loopback) };
         state.join(name)
     }
 }
@@ -128,7 +129,9 @@ mod tests {
     #[test]
     fn the_help_teaches_what_to_try() {
         let help = Cli::command().render_help().to_string();
-        for word in ["--balancer", "roundrobin", "leastconn", "source", "password 1234", "127.0.1.1", "-x \"sip show peers\""] {
+        for word in
+            ["--balancer", "roundrobin", "leastconn", "source", "password 1234", "127.0.1.1", "-x \"sip show peers\""]
+        {
             assert!(help.contains(word), "lacks {word}:\n{help}");
         }
     }

@@ -112,9 +112,8 @@ impl Cluster {
     pub async fn start(cli: &Cli) -> Result<Self, StartError> {
         let (place, work) = (Place(cli.loopback), cli.work());
         let files = files::lay_out(cli.files.as_deref(), &work, cli.trunk)?;
-        let listener = TcpListener::bind(cli.http)
-            .await
-            .map_err(|source| StartError::Bind { address: cli.http, source })?;
+        let listener =
+            TcpListener::bind(cli.http).await.map_err(|source| StartError::Bind { address: cli.http, source })?;
         let page = listener.local_addr().map_err(|source| StartError::Bind { address: cli.http, source })?;
 
         let mut nodes = setup::nodes(&files, place, &work)?;

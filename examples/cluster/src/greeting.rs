@@ -15,7 +15,8 @@ pub fn text(cli: &Cli, cluster: &Cluster) -> String {
     let mut line = |label: &str, rest: String| {
         let _ = writeln!(text, "  {label:<10}{rest}");
     };
-    let program = if cli.balancer == Program::Haproxy { "HAProxy" } else { "round robin unless --algorithm says otherwise" };
+    let program =
+        if cli.balancer == Program::Haproxy { "HAProxy" } else { "round robin unless --algorithm says otherwise" };
     line("Watch", format!("http://{}/", cluster.page));
     line("Balancer", format!("{} (TCP), {program}", cluster.balancer));
     for (index, name) in (0..).zip(crate::setup::NAMES) {

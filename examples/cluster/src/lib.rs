@@ -9,7 +9,6 @@
 )]
 
 pub mod balancer;
-pub mod phone;
 pub mod cli;
 pub mod cluster;
 pub mod control;
@@ -20,6 +19,7 @@ pub mod haproxy;
 pub mod http;
 pub mod journal;
 pub mod node;
+pub mod phone;
 pub mod picture;
 pub mod place;
 pub mod rate;

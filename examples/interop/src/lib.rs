@@ -19,4 +19,7 @@ pub mod ports;
 pub mod process;
 pub mod records;
 pub mod sipp;
+pub mod thesis;
+pub mod view;
 pub mod wait;
+pub mod wire;

@@ -1,10 +1,11 @@
-//! A small phone of our own, for what real ones cannot be told to do: a SIP user agent over UDP, written apart from the
-//! libraries that it tests.
+//! A small phone of our own, for what real ones cannot be told to do: a SIP user agent over UDP or TCP, written apart from
+//! the libraries that it tests.
 
 use crate::wait::PATIENCE;
+use crate::wire::Wire;
 use md5::{Digest, Md5};
 use std::collections::{HashMap, VecDeque};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A SIP message as text.
@@ -97,7 +98,7 @@ pub struct Phone {
     pub address: SocketAddr,
     secret: String,
     server: SocketAddr,
-    socket: UdpSocket,
+    wire: Wire,
     inbox: VecDeque<Message>,
     /// By branch and CSeq of a request: what was answered to it.
     answered: HashMap<String, Option<String>>,
@@ -113,13 +114,25 @@ impl Phone {
     ///
     /// When the address is taken.
     pub fn new(address: SocketAddr, server: SocketAddr, user: &str, secret: &str) -> Self {
-        let socket = UdpSocket::bind(address).expect("the phone's socket");
+        Self::with(Wire::udp(address, server), server, user, secret)
+    }
+
+    /// A phone that connects to a server from wherever the system lets it.
+    ///
+    /// # Panics
+    ///
+    /// When nobody listens there.
+    pub fn over_tcp(server: SocketAddr, user: &str, secret: &str) -> Self {
+        Self::with(Wire::tcp(server), server, user, secret)
+    }
+
+    fn with(wire: Wire, server: SocketAddr, user: &str, secret: &str) -> Self {
         Self {
             user: user.into(),
-            address,
+            address: wire.local(),
             secret: secret.into(),
             server,
-            socket,
+            wire,
             inbox: VecDeque::new(),
             answered: HashMap::new(),
             acknowledged: HashMap::new(),
@@ -139,8 +152,8 @@ impl Phone {
             let own = format!("<sip:{}@{}>", self.user, self.server);
             request += &format!(
                 "From: {own};tag={tag}\r\nTo: {own}\r\nCall-ID: {id}\r\nCSeq: {sequence} REGISTER\r\n\
-                 Contact: <sip:{}@{}>\r\nExpires: {expires}\r\n",
-                self.user, self.address
+                 Contact: {}\r\nExpires: {expires}\r\n",
+                self.contact()
             );
             let response = self.transact(&request, credentials.take(), "", &id, &format!("{sequence} REGISTER"));
             let status = response.status().unwrap_or(0);
@@ -197,7 +210,7 @@ impl Phone {
             match self.wait_for(Duration::from_secs(2), of_call) {
                 Some(response) if response.status() == Some(100) => heard = true,
                 Some(response) => return response,
-                None if heard => {}
+                None if heard || self.wire.is_reliable() => {}
                 None => self.send(&call.sent),
             }
         }
@@ -270,7 +283,7 @@ impl Phone {
 
     /// Answers the call's INVITE.
     pub fn respond(&mut self, call: &Call, status: &str, body: &str) {
-        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.address);
+        let contact = format!("Contact: {}\r\n", self.contact());
         let request = call.invite.clone();
         self.reply(&request, status, Some(&call.local), &contact, body);
     }
@@ -301,6 +314,11 @@ impl Phone {
     /// As [`request`](Self::request), but there need not be one.
     pub fn request_within(&mut self, call: &Call, method: &str, patience: Duration) -> Option<Message> {
         self.wait_for(patience, |message| message.method() == Some(method) && message.call_id() == call.id)
+    }
+
+    /// Whether the server closed the phone's connection.
+    pub fn is_cut_off(&mut self) -> bool {
+        self.wire.is_closed()
     }
 
     /// Waits for BYE, and answers it.
@@ -340,10 +358,8 @@ impl Phone {
 
     /// Takes in at least one datagram, if one comes in time.
     fn receive(&mut self, patience: Duration) {
-        let mut bytes = [0; 65_536];
-        self.socket.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).expect("a timeout");
-        let Ok((length, _)) = self.socket.recv_from(&mut bytes) else { return };
-        let Some(message) = Message::parse(&bytes[..length]) else { return };
+        let Some(bytes) = self.wire.receive(patience.max(Duration::from_millis(1))) else { return };
+        let Some(message) = Message::parse(&bytes) else { return };
         if message.method().is_some() {
             // What was answered is answered again, what is being answered is not asked twice.
             let key = key(&message);
@@ -367,7 +383,7 @@ impl Phone {
         call.sequence += 1;
         call.branch = self.fresh("z9hG4bK");
         let head = self.dialog_head("INVITE", call, &call.branch);
-        let contact = format!("Contact: <sip:{}@{}>\r\n", self.user, self.address);
+        let contact = format!("Contact: {}\r\n", self.contact());
         call.sent = finish(&format!("{head}{contact}{}", credentials.unwrap_or_default()), body);
         self.send(&call.sent);
     }
@@ -406,6 +422,11 @@ impl Phone {
         self.send(&finish(&text, ""));
     }
 
+    fn contact(&self) -> String {
+        let parameter = if self.wire.is_reliable() { ";transport=tcp" } else { "" };
+        format!("<sip:{}@{}{parameter}>", self.user, self.address)
+    }
+
     fn learn(&self, call: &mut Call, response: &Message) {
         call.remote = response.header("To").unwrap_or_default().to_owned();
         if let Some(contact) = response.header("Contact") {
@@ -418,7 +439,8 @@ impl Phone {
 
     fn head(&self, method: &str, uri: &str, branch: &str) -> String {
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch};rport\r\nMax-Forwards: 70\r\n",
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{} {};branch={branch};rport\r\nMax-Forwards: 70\r\n",
+            self.wire.transport(),
             self.address
         )
     }
@@ -457,7 +479,7 @@ impl Phone {
 
     fn send(&self, text: &str) {
         // A full buffer or a server that just ended: the retransmission will tell.
-        let _ = self.socket.send_to(text.as_bytes(), self.server);
+        self.wire.send(text.as_bytes());
     }
 
     fn fresh(&mut self, prefix: &str) -> String {

@@ -49,6 +49,11 @@ impl Ports {
         }
     }
 
+    /// A network of loopback, `127.N.*.*`, with all its ports.
+    pub fn network(&self) -> u8 {
+        20 + u8::try_from(self.slot).unwrap_or(0)
+    }
+
     /// The ports for the media of the PBX: enough for 500 calls with four ports each and their rest.
     pub fn media(&self) -> RangeInclusive<u16> {
         let first = 12_000 + self.slot * 2_400;

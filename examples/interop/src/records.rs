@@ -9,8 +9,16 @@ pub struct Record {
     pub src: String,
     /// The number dialled.
     pub dst: String,
+    /// The dialplan context.
+    pub dcontext: String,
+    /// The caller's channel.
+    pub channel: String,
+    /// The called channel, empty when there was none.
+    pub dstchannel: String,
     /// The last application.
     pub lastapp: String,
+    /// What it was told.
+    pub lastdata: String,
     /// When it began, as written.
     pub start: String,
     /// When it was answered, empty if it was not.
@@ -45,7 +53,11 @@ fn record(line: &str) -> Record {
     Record {
         src: fields[1].clone(),
         dst: fields[2].clone(),
+        dcontext: fields[3].clone(),
+        channel: fields[5].clone(),
+        dstchannel: fields[6].clone(),
         lastapp: fields[7].clone(),
+        lastdata: fields[8].clone(),
         start: fields[9].clone(),
         answer: fields[10].clone(),
         end: fields[11].clone(),

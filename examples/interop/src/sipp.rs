@@ -83,7 +83,7 @@ impl Sipp {
         command.args(["-mi", "127.0.0.1", "-mp", &(setup.local.port() + 1).to_string()]);
         command.args(["-s", setup.service, "-au", setup.user, "-ap", setup.secret]);
         // Digest is over the Request-URI; SIPp's own idea of it lacks the number.
-        let register = setup.scenario == "register";
+        let register = setup.scenario.starts_with("register");
         let uri = if register { setup.server.to_string() } else { format!("{}@{}", setup.service, setup.server) };
         command.args(["-auth_uri", &uri]);
         command.args(["-m", &setup.calls.to_string(), "-r", &setup.rate.to_string()]);
