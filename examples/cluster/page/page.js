@@ -116,7 +116,7 @@ function drawPhones(people) {
   redraw("phones", key, () => people.map((person, index) => {
     const state = [person.node ? colour(person.node) : "lost", person.call?.phase ?? "", chosen === person.account ? "chosen" : ""].join(" ");
     const note = !person.node ? "not registered" : person.call ? `${person.call.outgoing ? "→" : "←"} ${person.call.with}` : person.mine ? "idle" : person.program ?? "your phone";
-    const made = shape("g", { class: `phone ${state}`, transform: `translate(${PHONE_X} ${phoneY(index, people.length)})`, tabindex: 0, role: "button",
+    const made = shape("g", { class: `phone ${state}`, transform: `translate(${PHONE_X} ${phoneY(index, people.length)})${people.length > 5 ? ` scale(${(5 / people.length).toFixed(2)})` : ""}`, tabindex: 0, role: "button",
       "data-focus": person.account, "aria-label": `Phone ${person.account}: ${note}` },
       shape("circle", { r: 32 }), shape("path", { class: "hook", d: HOOK, transform: "translate(0 -7)" }),
       shape("text", { class: "strong", y: 19, "text-anchor": "middle" }, person.account),
@@ -178,7 +178,7 @@ function drawTrunk() {
   say("trunk-rate", `${kilobits(trunk.rate)} both ways`);
   say("trunk-calls", trunk.calls.length === 0 ? "no call" : plural(trunk.calls.length, "call"));
   const delays = peers.map(peer => peer.delay).filter(delay => delay !== null);
-  say("trunk-delay", delays.length > 0 ? `qualify ${delays.map(delay => `${delay} ms`).join(", ")}` : "");
+  say("trunk-delay", delays.length > 0 ? `qualify ${delays.map(delay => `${delay < 10 ? delay.toFixed(1) : Math.round(delay)} ms`).join(", ")}` : "");
   const talking = trunk.calls.filter(call => call.state === "up").length;
   say("trunk-each", talking > 0 && trunk.rate > 20 ? `${(trunk.rate / talking / 2).toFixed(1)} kbit/s a call and way` : "");
   const top = Math.max(100, ...trunk.history) * 1.1, step = 124 / 59;

@@ -84,7 +84,7 @@ pub struct Peer {
     /// Whether calls can be sent to it.
     pub reachable: bool,
     /// Its delay in milliseconds.
-    pub delay: Option<u64>,
+    pub delay: Option<f64>,
 }
 
 /// A demonstration phone.

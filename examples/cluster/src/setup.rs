@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use pbx::{
+    asterisk,
     config::Config,
     status::{self, Status},
 };
@@ -54,9 +55,14 @@ pub fn nodes(files: &Files, place: Place, work: &Path) -> Result<Vec<Node>, Setu
     Ok(nodes)
 }
 
-fn read(_folder: &Path, place: Place) -> Result<Config, SetupError> {
-    let mut config = Config::demo().map_err(|error| SetupError(error.to_string()))?;
-    config.address_map = place.map();
+fn read(folder: &Path, place: Place) -> Result<Config, SetupError> {
+    let loaded = asterisk::load(folder);
+    let told = loaded.report.to_string();
+    let mut config = loaded.config.ok_or_else(|| SetupError(told.clone()))?;
+    if !told.is_empty() {
+        tracing::debug!(folder = %folder.display(), "{told}");
+    }
+    config.map_addresses(&place.map());
     Ok(config)
 }
 
@@ -124,12 +130,21 @@ pub fn crossings(statuses: &Statuses) -> Vec<Crossing> {
 
 /// The other sides of its trunks.
 #[must_use]
-pub fn peers(_status: &Status) -> Vec<Peer> {
-    Vec::new()
+pub fn peers(status: &Status) -> Vec<Peer> {
+    let peers = status.iax.iter().flat_map(|iax| &iax.peers);
+    peers
+        .map(|peer| Peer {
+            name: peer.name.clone(),
+            address: peer.address.clone(),
+            status: peer.state.to_owned(),
+            reachable: peer.address.is_some() && matches!(peer.state, "OK" | "LAGGED" | "Unmonitored"),
+            delay: peer.delay,
+        })
+        .collect()
 }
 
 /// Bytes and datagrams that it sent over IAX2, IP and UDP headers included.
 #[must_use]
-pub fn trunk_traffic(_status: &Status) -> (u64, u64) {
-    (0, 0)
+pub fn trunk_traffic(status: &Status) -> (u64, u64) {
+    status.iax.as_ref().map_or((0, 0), |iax| (iax.sent.bytes, iax.sent.datagrams))
 }
