@@ -56,7 +56,7 @@ async function order(path) {
 
 // Where things stand in the picture.
 const PHONE_X = 96, BALANCER = { left: 345, right: 515, y: 238 }, PBX_X = 700, PBX = [{ y: 104 }, { y: 372 }];
-const phoneY = (index, count) => count < 2 ? 238 : 78 + index * (350 / (Math.max(count, 4) - 1));
+const phoneY = (index, count) => count < 2 ? 238 : 76 + index * (330 / (Math.max(count, 4) - 1));
 
 /** The way of voice from a phone to its PBX: over the balancer's head or under its feet. */
 function voiceWay(y, pbx) {
@@ -180,7 +180,7 @@ function drawTrunk() {
   const delays = peers.map(peer => peer.delay).filter(delay => delay !== null);
   say("trunk-delay", delays.length > 0 ? `qualify ${delays.map(delay => `${delay < 10 ? delay.toFixed(1) : Math.round(delay)} ms`).join(", ")}` : "");
   const talking = trunk.calls.filter(call => call.state === "up").length;
-  say("trunk-each", talking > 0 && trunk.rate > 20 ? `${(trunk.rate / talking / 2).toFixed(1)} kbit/s a call and way` : "");
+  say("trunk-each", talking > 0 && trunk.rate > 20 ? `a call: 2 × ${(trunk.rate / talking / 2).toFixed(1)} kbit/s` : "");
   const top = Math.max(100, ...trunk.history) * 1.1, step = 124 / 59;
   const points = trunk.history.map((rate, index) => [(60 - trunk.history.length + index) * step, 92 - 78 * rate / top]);
   const line = points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
@@ -205,7 +205,7 @@ function hears(call) {
   const who = picture.phones.find(phone => phone.tone === heard.tone);
   const told = heard.tone === null ? "no known tone" : `${heard.tone} Hz` + (who ? `, ${who.account}'s` : "");
   return node("td", "", node("span", heard.lost > 0 ? "loss some" : "loss", `${told}`),
-    node("small", "", `${heard.level === null ? "" : heard.level.toFixed(1) + " dBm0 · "}${plural(heard.lost, "packet")} lost of ${(heard.received + heard.lost).toLocaleString("en")} · ${heard.jitter.toFixed(1)} ms jitter`));
+    node("small", "", `${heard.level === null ? "" : heard.level.toFixed(1) + " dBm0 · "}${heard.lost.toLocaleString("en")} of ${(heard.received + heard.lost).toLocaleString("en")} lost · ${heard.jitter.toFixed(1)} ms jitter`));
 }
 
 function action(text, style, path) {
@@ -224,7 +224,7 @@ function drawRows() {
   const rows = picture.phones.map(phone => {
     const { call } = phone, path = `/phones/${encodeURIComponent(phone.account)}`;
     const state = call
-      ? node("td", "", node("span", `pill ${call.phase}`, call.phase), ` ${call.outgoing ? "to" : "from"} ${call.with} `, ticking(call.since))
+      ? node("td", "call", node("span", `pill ${call.phase}`, call.phase), " ", ticking(call.since), node("small", "", `${call.outgoing ? "to" : "from"} ${call.with}`))
       : node("td", "", node("span", "pill", "idle"), phone.problem ? node("small", "", phone.problem) : null);
     return node("tr", "", node("td", "", node("b", "", phone.account), node("small", "", `says ${phone.tone} Hz`)),
       node("td", "", badge(phone.node), node("small", "mono", phone.local ?? "no connection")), state, hears(call),
