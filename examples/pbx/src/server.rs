@@ -129,7 +129,8 @@ impl Server {
         }
         trunk_sockets::look_up(&mut config).await;
         config.resolve().await;
-        let first = listeners.first().ok_or(StartError::NoListener)?.local;
+        let first = listeners.first().map(|listener| listener.local);
+        let first = first.or(config.iax.listen.first().copied()).ok_or(StartError::NoListener)?;
         let media_bind = config.rtp.address.unwrap_or_else(|| first.ip());
         let media_address = media_address(&config, media_bind)?;
 

@@ -26,6 +26,8 @@ pub struct Status {
     /// The lines of `dialplan show`, by context.
     #[serde(skip)]
     pub dialplan: std::sync::Arc<crate::dialplan::Dialplan>,
+    /// Where this program is registered itself, by SIP.
+    pub registrations: Vec<SipRegistration>,
     /// Other exchanges on IAX2, unless that is off.
     pub iax: Option<Iax>,
     /// Calls that are being set up or run, oldest first.
@@ -70,6 +72,21 @@ pub struct Account {
     pub qualify: Option<Qualify>,
     /// The phones registered.
     pub bindings: Vec<Binding>,
+}
+
+/// A registration of ours at another SIP server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SipRegistration {
+    /// The server.
+    pub host: String,
+    /// Who registers there.
+    pub user: String,
+    /// How long the registration lasts, in seconds.
+    pub refresh: u64,
+    /// How far it is, in Asterisk's words.
+    pub state: &'static str,
+    /// When it was last granted.
+    pub since: Option<u64>,
 }
 
 /// How a watched account is reached.

@@ -473,6 +473,7 @@ fn one_way(entry: &Entry, report: &mut Report) {
     let why = match entry.key.to_ascii_lowercase().as_str() {
         "bandwidth" if entry.value.eq_ignore_ascii_case("high") => return,
         "bandwidth" => "say which codecs with `allow` and `disallow`",
+        "autokill" if yes == Some(true) => return,
         "autokill" => "a peer that does not answer is given up after the protocol's own time",
         "delayreject" if yes == Some(true) => return,
         "delayreject" => "strangers never learn which names exist",

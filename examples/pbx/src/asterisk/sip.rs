@@ -250,6 +250,7 @@ impl Reader<'_> {
             && min > max
         {
             self.report.error(&section.place, "expected `minexpiry` to be at most `maxexpiry`");
+            (sip.min_expires, sip.max_expires) = (None, None);
         }
         for entry in registers {
             if let Some(registration) = self.register(entry) {

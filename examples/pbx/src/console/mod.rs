@@ -60,7 +60,7 @@ pub async fn run(control: &Control, line: &str) -> Result<String, String> {
         ["core", "show", "version"] => format!("Tandem PBX {}\n", env!("CARGO_PKG_VERSION")),
         ["sip", "show", "peers"] => peers::sip(&status),
         ["pjsip", "show", "endpoints"] => peers::endpoints(&status),
-        ["sip", "show", "registry"] => peers::registry(),
+        ["sip", "show", "registry"] => peers::registry(&status),
         ["iax2", "show", "peers"] => iax::peers(&status),
         ["iax2", "show", "registry"] => iax::registry(&status),
         ["iax2", "show", "channels"] => iax::channels(&status),

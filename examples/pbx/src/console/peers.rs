@@ -105,7 +105,29 @@ pub(super) fn endpoints(status: &Status) -> String {
     text
 }
 
-pub(super) fn registry() -> String {
-    let header = [("Host", 39), ("dnsmgr", 6), ("Username", 12), ("Refresh", 9), ("State", 20), ("Reg.Time", 25)];
-    format!("{}0 SIP registrations.\n", line(&header))
+pub(super) fn registry(status: &Status) -> String {
+    let row = |cells: [&str; 6]| {
+        let cells: Vec<_> = cells.into_iter().zip([39, 6, 12, 9, 20, 25]).collect();
+        line(&cells)
+    };
+    let mut text = row(["Host", "dnsmgr", "Username", "Refresh", "State", "Reg.Time"]);
+    for registration in &status.registrations {
+        let host = if registration.host.contains(':') {
+            registration.host.clone()
+        } else {
+            format!("{}:5060", registration.host)
+        };
+        let (refresh, since) = (registration.refresh.to_string(), registration.since.map(when).unwrap_or_default());
+        text += &row([&host, "N", &registration.user, &refresh, registration.state, &since]);
+    }
+    let count = status.registrations.len();
+    let _ = writeln!(text, "{count} SIP registration{}.", plural(count));
+    text
+}
+
+/// A time, as Asterisk writes it in its tables.
+fn when(milliseconds: u64) -> String {
+    let at = i64::try_from(milliseconds).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    at.map(|at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S").to_string())
+        .unwrap_or_default()
 }

@@ -36,6 +36,7 @@ impl Switch {
             let deadline = now.checked_add(self.config.calls.drain_time).unwrap_or(now);
             tracing::info!(calls = self.calls.len(), "no more calls are taken");
             self.release_registrations(now);
+            self.release_sip_registrations(now);
             self.drain = Some(Drain { deadline, hung_up: false, farewell: None, told: false });
             self.tell(Event::Changed);
         }
@@ -87,8 +88,8 @@ impl Switch {
         }
         let snapshot = self.agent.snapshot();
         // Those that only answer retransmissions keep nobody from going.
-        let quiet =
-            self.calls.is_empty() && snapshot.sessions == 0 && snapshot.lingering == 0 && self.trunks.is_quiet();
+        let released = self.trunks.is_quiet() && self.registrations.is_quiet();
+        let quiet = self.calls.is_empty() && snapshot.sessions == 0 && snapshot.lingering == 0 && released;
         let Some(drain) = &mut self.drain else { return };
         if drain.told {
             return;

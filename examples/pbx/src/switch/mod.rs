@@ -18,6 +18,7 @@ mod keep_alive;
 mod leg;
 mod local;
 mod picture;
+mod registration;
 mod runner;
 mod sip;
 mod transfer;
@@ -133,6 +134,7 @@ pub struct Switch {
     ringing: Ringing,
     horizon: Horizon,
     trunks: iax::Trunks,
+    registrations: sip::Registrations,
     next_call: u64,
     next_channel: u32,
     drain: Option<Drain>,
@@ -146,7 +148,8 @@ impl Switch {
     /// `media_address` is what SDP names.
     #[must_use]
     pub fn new(config: Config, media_address: IpAddr, seed: [u8; 32], now: Instant, wall: SystemTime) -> Self {
-        let [agent_seed, gate_seed, registrar_seed, port_seed, world_seed, node_seed, trunk_seed] = seeds(seed);
+        let [agent_seed, gate_seed, registrar_seed, port_seed, world_seed, node_seed, trunk_seed, registration_seed] =
+            seeds(seed);
         let limits = &config.limits;
         let endpoint = sip_transaction::Config {
             server_transactions: limits.transactions,
@@ -171,6 +174,7 @@ impl Switch {
         let [a, b, c, d, e, f, g, h, ..] = node_seed;
         let mut switch = Self {
             trunks: iax::Trunks::new(&config, trunk_seed, now, wall),
+            registrations: sip::Registrations::new(&config, registration_seed, now),
             gate: Gate::new(&config, gate_seed, now),
             registrar: sip::registrar(&config, registrar_seed),
             keep_alives: KeepAlive::default(),
@@ -202,7 +206,10 @@ impl Switch {
 
     /// Tells of a listening socket. `None` when there are too many.
     pub fn add_listener(&mut self, listener: ListenerConfig) -> Option<ListenerId> {
-        Some(self.agent.add_listener(listener))
+        let (transport, is_ipv4) = (listener.transport, listener.local.is_ipv4());
+        let id = self.agent.add_listener(listener);
+        self.registrations.add_listener(id, transport, is_ipv4);
+        Some(id)
     }
 
     /// Tells that a connection came in, and gives it a name.
@@ -248,6 +255,7 @@ impl Switch {
         self.on_registrar_timeout(now);
         self.on_keep_alive_timeout(now);
         self.on_watch_timeout(now);
+        self.on_registrations_timeout(now);
         self.set_world_clock(now);
         while let Some((id, alarm)) = self.alarms.pop(now) {
             self.on_alarm(now, id, alarm);
@@ -274,6 +282,7 @@ impl Switch {
             self.watch.next(),
             self.alarms.next(),
             self.trunks.poll_timeout(),
+            self.registrations.poll_timeout(),
             self.drain.as_ref().and_then(Drain::timeout),
         ];
         parts.into_iter().flatten().min()
@@ -412,9 +421,11 @@ impl Switch {
             }
             Some(Told::Response { id, response, .. }) if response.status().is_final() => {
                 self.on_asked(now, id, true);
+                self.on_registration_response(now, id, &response);
             }
             Some(Told::Failed { id, .. }) => {
                 self.on_asked(now, id, false);
+                self.on_registration_silence(now, id);
             }
             Some(Told::ConnectionClosed { connection, .. }) => self.on_connection_closed(connection),
             // What is left is of sessions that we are done with.

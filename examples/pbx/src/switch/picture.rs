@@ -59,6 +59,7 @@ impl Switch {
                     bindings: self.bindings(now, &account.name),
                 })
                 .collect(),
+            registrations: self.registration_status(),
             iax: self.iax_status(),
             tables: self.tables(),
             totals: self.totals(),

@@ -193,6 +193,9 @@ pub(super) fn parse(
     let accounts = account::accounts(&mut check, &file.account);
     let registrations = account::registrations(&mut check, &file.sip.registration);
     let iax = iax::iax(&mut check, &file.iax);
+    if sip.udp.is_empty() && sip.tcp.is_empty() && iax.listen.is_empty() && check.problems.is_empty() {
+        check.problem(0..0, "expected at least one address in `udp` or `tcp` under [sip]");
+    }
     if accounts.is_empty() && iax.peers.is_empty() && check.problems.is_empty() {
         check.problem(0..0, "expected at least one [[account]] with `name` and `secret`");
     }
@@ -256,9 +259,6 @@ pub(super) fn parse(
 fn sip(check: &mut Checker<'_>, table: &SipTable, default: Sip) -> Sip {
     let udp = table.udp.as_ref().map_or(default.udp, |values| check.addresses(values));
     let tcp = table.tcp.as_ref().map_or(default.tcp, |values| check.addresses(values));
-    if table.udp.as_ref().is_some_and(Vec::is_empty) && table.tcp.as_ref().is_some_and(Vec::is_empty) {
-        check.problem(0..0, "expected at least one address in `udp` or `tcp` under [sip]");
-    }
     let advertised = table.advertised.as_ref().and_then(|value| {
         check.text(value, "expected a host name or an IP address without a port", |text| {
             let host =

@@ -9,6 +9,7 @@ mod info;
 mod outside;
 mod qualify;
 mod register;
+mod registrations;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -34,6 +35,7 @@ use description::{Choice, Ours, Voice, choices, events as events_of, heard};
 pub(super) use gate::Gate;
 pub(super) use qualify::Watch;
 pub(super) use register::registrar;
+pub(super) use registrations::Registrations;
 
 /// The SIP side of a leg.
 #[derive(Debug)]
