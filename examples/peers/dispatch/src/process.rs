@@ -98,8 +98,8 @@ impl Forwarder {
     pub fn processor(&self) -> Processor {
         let (mut user, mut system) = (0, 0);
         for fields in self.processes() {
-            user += fields[11].parse::<u64>().unwrap_or(0);
-            system += fields[12].parse::<u64>().unwrap_or(0);
+            user += fields[12].parse::<u64>().unwrap_or(0);
+            system += fields[13].parse::<u64>().unwrap_or(0);
         }
         // USER_HZ is 100 on every Linux.
         Processor { user: Duration::from_millis(user * 10), system: Duration::from_millis(system * 10) }
@@ -107,26 +107,30 @@ impl Forwarder {
 
     /// Resident kilobytes of all its processes that nothing else has.
     pub fn memory(&self) -> u64 {
-        let pages = self.processes().into_iter().map(|fields| fields[21].parse::<u64>().unwrap_or(0));
+        let pages = self.processes().into_iter().map(|fields| fields[22].parse::<u64>().unwrap_or(0));
         pages.sum::<u64>() * 4
     }
 
-    /// The fields of `/proc/N/stat` after the name, of each process of the group.
+    /// Of each process of the group its number, then the fields of `/proc/N/stat` after its name.
     fn processes(&self) -> Vec<Vec<String>> {
         let group = self.child.id().to_string();
         let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
-        let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-        let fields = stats.map(|stat| {
-            let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-            after.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        let fields = entries.filter_map(|entry| {
+            let number = entry.file_name().into_string().ok()?.parse::<u32>().ok()?.to_string();
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let after = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
+            Some(std::iter::once(number).chain(after).collect::<Vec<_>>())
         });
-        fields.filter(|fields| fields.get(2) == Some(&group) && fields.len() > 21).collect()
+        fields.filter(|fields| fields.len() > 22 && fields[3] == group).collect()
     }
 }
 
 impl Drop for Forwarder {
+    /// Ends each process of the group by its own number: `kill` of procps reads a group's number as something else.
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-KILL", &format!("-{}", self.child.id())]).status();
+        for process in self.processes() {
+            let _ = Command::new("kill").args(["-s", "KILL", process[0].as_str()]).status();
+        }
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
         std::thread::sleep(Duration::from_millis(200));
