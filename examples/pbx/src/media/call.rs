@@ -229,9 +229,14 @@ impl Task {
 
     fn attach(&mut self, side: Side, end: Option<Attached>) {
         let now = Instant::now();
-        // Until the signalling tells where the new one is, nothing goes to where the old one was.
-        self.relay.expect(now, side, Expected::new(SocketAddr::from(([0, 0, 0, 0], 0))));
-        self.party_mut(side).attach(end);
+        let party = self.party_mut(side);
+        let had_one = party.leg().is_some() || party.is_trunk();
+        party.attach(end);
+        if had_one {
+            // Until the signalling tells where the new one is, nothing goes to where the old one was. A side that has its first
+            // one is not yet expected anywhere: what comes before its description is no stranger's.
+            self.relay.expect(now, side, Expected::new(SocketAddr::from(([0, 0, 0, 0], 0))));
+        }
         self.heard = now;
         self.set_paths();
     }
