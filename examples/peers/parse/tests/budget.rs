@@ -16,6 +16,7 @@ fn the_hot_path_keeps_to_its_allocations() {
         let large = u64::from(name.contains("60 headers"));
         assert_eq!(count(tandem::index), large, "{name}: index");
         assert!(count(tandem::typed) <= large, "{name}: index, then four typed headers");
+        assert!(count(tandem::typed_borrowed) <= large, "{name}: borrowed, four typed headers");
         assert!(
             count(tandem::forward) <= tandem::FORWARD_BUDGET + 3 * large,
             "{name}: forward {}",
