@@ -17,7 +17,7 @@ use std::{
 };
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
-use pbx::media::{Media, Order, Plan};
+use pbx::media::{End, Media, Order};
 use rtp::{
     Header, Packet,
     ports::{Allocator, Pair},
@@ -51,7 +51,9 @@ fn main() {
         let pairs = loop {
             let now = Instant::now();
             let pairs = [ports.allocate(now), ports.allocate(now)].map(|pair| pair.expect("enough free ports"));
-            if media.open(call.into(), Plan::Relay, &pairs).is_ok() {
+            let ends = [(Side::Caller, End::Rtp(pairs[0])), (Side::Callee, End::Rtp(pairs[1]))];
+            if media.start(call.into(), &ends).is_ok() {
+                media.order(call.into(), Order::Bridge(true));
                 break pairs;
             }
         };

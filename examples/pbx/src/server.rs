@@ -24,10 +24,10 @@ use tokio::{
 };
 
 use crate::{
-    config::Config,
+    config::{Config, DialplanSource},
     control::{Command, Control},
     http,
-    media::{self, Media},
+    media::{self, Media, Sounds},
     recorder::Recorder,
     status::{Status, Table},
     switch::{Event, Switch},
@@ -153,7 +153,8 @@ impl Server {
         let sip: Vec<_> = listeners.iter().map(|listener| (listener.transport, listener.local)).collect();
         let (tell, told) = mpsc::channel(1024);
         let (speak, voices) = mpsc::channel(VOICES);
-        let media = Media::new(media_bind, config.calls.media_timeout, tell).with_voices(speak);
+        let media =
+            Media::new(media_bind, config.calls.media_timeout, tell).with_voices(speak).with_sounds(sounds(&config));
         let mut switch = Switch::new(config, media_address, seed, now, wall);
         for listener in listeners {
             switch.add_listener(listener);
@@ -347,6 +348,20 @@ impl Edge {
         }
         status.tables.push(Table { name: "media_tasks", size: self.media.len(), limit: None, per_call: true });
         status
+    }
+}
+
+/// The files to play: what is in `sounds` beside the dialplan, and music in `music` or, as Asterisk calls it, `moh`.
+fn sounds(config: &Config) -> Sounds {
+    let mut sounds = Sounds::new();
+    let DialplanSource::File(path) = &config.dialplan_source else { return sounds };
+    let Some(folder) = path.parent() else { return sounds };
+    if folder.join("sounds").is_dir() {
+        sounds = sounds.in_folder(folder.join("sounds"));
+    }
+    match ["music", "moh"].map(|name| folder.join(name)).into_iter().find(|music| music.is_dir()) {
+        Some(music) => sounds.with_music(music),
+        None => sounds,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pbx::media::{Event, Media, Order, Plan};
+use pbx::media::{End, Event, Format, Media, Order, Source};
 use rtp::{
     Header, Packet,
     g711::Law,
@@ -60,16 +60,33 @@ impl Phone {
     }
 }
 
+/// What the call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Echo,
+    Tone,
+    Relay,
+}
+
 /// Media with a call of one kind; the range differs by test, so that tests run side by side.
-fn media(plan: Plan, first: u16, timeout: Option<Duration>) -> (Media, Vec<Pair>, mpsc::Receiver<Event>) {
+fn media(purpose: Use, first: u16, timeout: Option<Duration>) -> (Media, Vec<Pair>, mpsc::Receiver<Event>) {
     let (events, told) = mpsc::channel(8);
     let mut media = Media::new(LOCAL, timeout, events);
     let mut ports = Allocator::new(first..=first + 99, Duration::ZERO, [3; 32]);
-    let count = if plan == Plan::Relay { 2 } else { 1 };
+    let sides = if purpose == Use::Relay { &[Side::Caller, Side::Callee][..] } else { &[Side::Caller] };
     for _ in 0..8 {
-        let pairs: Vec<_> = (0..count).map(|_| ports.allocate(Instant::now()).unwrap()).collect();
+        let pairs: Vec<_> = sides.iter().map(|_| ports.allocate(Instant::now()).unwrap()).collect();
+        let ends: Vec<_> = sides.iter().zip(&pairs).map(|(side, pair)| (*side, End::Rtp(*pair))).collect();
         // Another program may have these.
-        if media.open(1, plan, &pairs).is_ok() {
+        if media.start(1, &ends).is_ok() {
+            media.order(
+                1,
+                match purpose {
+                    Use::Echo => Order::Source { side: Side::Caller, source: Some(Source::Echo) },
+                    Use::Tone => Order::Source { side: Side::Caller, source: Some(Source::Milliwatt) },
+                    Use::Relay => Order::Bridge(true),
+                },
+            );
             return (media, pairs, told);
         }
     }
@@ -87,7 +104,7 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echo_comes_back_from_the_same_port_under_another_ssrc_with_reports() {
-    let (media, pairs, _told) = media(Plan::Echo, 15_000, None);
+    let (media, pairs, _told) = media(Use::Echo, 15_000, None);
     let phone = Phone::new();
     expect(&media, Side::Caller, &phone, true);
     let pair = pairs[0];
@@ -122,7 +139,7 @@ async fn an_echo_comes_back_from_the_same_port_under_another_ssrc_with_reports()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_holds_is_not_sent_to_and_a_stranger_never() {
-    let (media, pairs, _told) = media(Plan::Echo, 15_100, None);
+    let (media, pairs, _told) = media(Use::Echo, 15_100, None);
     let (phone, stranger) = (Phone::new(), Phone::new());
     expect(&media, Side::Caller, &phone, false);
     let pair = pairs[0];
@@ -153,10 +170,11 @@ async fn a_phone_that_holds_is_not_sent_to_and_a_stranger_never() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tone_is_a_law_when_the_phone_wants_that() {
-    let (media, _pairs, _told) = media(Plan::Tone, 15_200, None);
+    let (media, _pairs, _told) = media(Use::Tone, 15_200, None);
     let phone = Phone::new();
     expect(&media, Side::Caller, &phone, true);
-    media.order(1, Order::Play { law: Law::A, payload_type: 98 });
+    let format = Format { payload_type: 98, ..Format::g711(Law::A) };
+    media.order(1, Order::Format { side: Side::Caller, format });
     apart(move || {
         let mut samples = Vec::new();
         for _ in 0..50 {
@@ -172,7 +190,7 @@ async fn a_tone_is_a_law_when_the_phone_wants_that() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_of_both_sides_is_told_once_and_not_while_somebody_holds() {
-    let (media, _pairs, mut told) = media(Plan::Relay, 15_300, Some(Duration::from_secs(1)));
+    let (media, _pairs, mut told) = media(Use::Relay, 15_300, Some(Duration::from_secs(1)));
     media.order(1, Order::Watch(false));
     assert!(tokio::time::timeout(Duration::from_millis(2_500), told.recv()).await.is_err(), "somebody holds");
     media.order(1, Order::Watch(true));
@@ -183,7 +201,7 @@ async fn silence_of_both_sides_is_told_once_and_not_while_somebody_holds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_media_gives_its_ports_back_to_the_system() {
-    let (mut media, pairs, _told) = media(Plan::Echo, 15_400, None);
+    let (mut media, pairs, _told) = media(Use::Echo, 15_400, None);
     let port = pairs[0].rtp();
     assert!(UdpSocket::bind((LOCAL, port)).is_err(), "it is ours");
     media.close(1);

@@ -216,14 +216,6 @@ impl Task {
                 self.watched = watched;
                 self.heard = now;
             }
-            Order::Play { law, payload_type } => {
-                let format = Format { payload_type, ..Format::g711(law) };
-                let playing = self.caller.player.is_some();
-                self.order(Order::Format { side: Side::Caller, format });
-                if !playing {
-                    self.order(Order::Source { side: Side::Caller, source: Some(Source::Milliwatt) });
-                }
-            }
         }
     }
 

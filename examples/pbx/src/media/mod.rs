@@ -42,17 +42,6 @@ use tokio::sync::{mpsc, watch};
 
 use crate::status::Stream;
 
-/// What is done with the media of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
-    /// The caller hears himself.
-    Echo,
-    /// The caller hears the milliwatt tone, once [`Order::Play`] told the codec.
-    Tone,
-    /// Both sides hear each other.
-    Relay,
-}
-
 /// How a side's media comes and goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -132,13 +121,6 @@ pub enum Order {
     },
     /// Whether silence of both sides means that they are gone: not while one of them holds.
     Watch(bool),
-    /// How the tone is coded.
-    Play {
-        /// The law.
-        law: Law,
-        /// The payload type.
-        payload_type: u8,
-    },
 }
 
 /// A part of a key press.
@@ -317,22 +299,6 @@ impl Media {
         };
         tokio::spawn(call::run(ends, edges));
         self.calls.insert(call, Handle { orders, trunks: [from_caller, from_callee], figures });
-        Ok(())
-    }
-
-    /// Binds the sockets of a call and starts its task: one pair of ports for an echo or a tone, two for a relay.
-    ///
-    /// # Errors
-    /// When a port is taken by another program; nothing is left behind.
-    pub fn open(&mut self, call: u64, plan: Plan, pairs: &[Pair]) -> io::Result<()> {
-        let sides = [Side::Caller, Side::Callee];
-        let ends: Vec<_> = sides.into_iter().zip(pairs.iter().map(|pair| End::Rtp(*pair))).collect();
-        self.start(call, &ends)?;
-        match plan {
-            Plan::Echo => self.order(call, Order::Source { side: Side::Caller, source: Some(Source::Echo) }),
-            Plan::Tone => {}
-            Plan::Relay => self.order(call, Order::Bridge(true)),
-        }
         Ok(())
     }
 
