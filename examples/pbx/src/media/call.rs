@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Codec, Event, Figures, Format, Message, Order, Press, Sounds, Source, Totals, Voice,
+    Codec, Event, Figures, Message, Order, Press, Sounds, Totals, Voice,
     keys::Step,
     outgoing::PACKET,
     path::Path,
