@@ -27,7 +27,6 @@ pub struct Cli {
 
     /// Read the configuration, or Asterisk's files in this folder, say all that is wrong, and end
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "to_toml")]
-    #[expect(clippy::option_option, reason = "the argument may be left out, and so may its value")]
     pub check: Option<Option<PathBuf>>,
 
     /// Print the file for --config that means the same as Asterisk's files in this folder, secrets and all

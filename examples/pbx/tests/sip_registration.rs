@@ -35,6 +35,7 @@ impl Scene {
         change(&mut registration);
         let mut config = Config::default();
         config.registrations.push(registration);
+        #[expect(clippy::disallowed_methods, reason = "the first moment of a clock that is simulated")]
         let now = Instant::now();
         let here: SocketAddr = HERE.parse().unwrap();
         let mut switch = Switch::new(config, here.ip(), [7; 32], now, SystemTime::UNIX_EPOCH);

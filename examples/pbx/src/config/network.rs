@@ -174,12 +174,12 @@ impl Acl {
 fn split(rules: &[&Rule], range: Network, permitted: &mut Vec<Network>) {
     let last = rules.iter().rposition(|rule| rule.network.covers(&range));
     let later = last.map_or(rules, |at| rules.get(at + 1..).unwrap_or_default());
-    if later.iter().any(|rule| range.covers(&rule.network)) {
-        if let Some((lower, upper)) = range.halves() {
-            split(rules, lower, permitted);
-            split(rules, upper, permitted);
-            return;
-        }
+    if later.iter().any(|rule| range.covers(&rule.network))
+        && let Some((lower, upper)) = range.halves()
+    {
+        split(rules, lower, permitted);
+        split(rules, upper, permitted);
+        return;
     }
     if last.and_then(|at| rules.get(at)).is_none_or(|rule| rule.permit) {
         permitted.push(range);

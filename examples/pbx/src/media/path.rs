@@ -51,9 +51,8 @@ impl Path {
         let renumbered = if Some(payload_type) == from.dtmf {
             to.dtmf.filter(|_| !voice_only)
         } else if payload_type == from.payload_type {
-            match (self, from.codec) {
-                (Self::Translate { law, .. }, Codec::G711(heard)) => translate(packet, heard, law),
-                _ => {}
+            if let (Self::Translate { law, .. }, Codec::G711(heard)) = (self, from.codec) {
+                translate(packet, heard, law);
             }
             Some(to.payload_type)
         } else if let Self::Translate { law, .. } = self
