@@ -1,7 +1,7 @@
 //! `pjsip.conf`: endpoints with their aors and auths, transports, registrations, identities.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     net::SocketAddr,
     time::Duration,
 };
@@ -155,7 +155,7 @@ const ACL_KNOWN: &[(&str, &str)] =
 
 /// Reads the file.
 pub(super) fn read(file: &File, report: &mut Report) -> PjSip {
-    let mut reader = Reader { report, sections: HashMap::new(), used: HashSet::new() };
+    let mut reader = Reader { report, sections: BTreeMap::new(), used: HashSet::new() };
     let mut found = PjSip::default();
     for section in file.used() {
         let Some(kind) = reader.kind(section) else { continue };
@@ -224,7 +224,7 @@ struct Aor {
 
 struct Reader<'a> {
     report: &'a mut Report,
-    sections: HashMap<(&'static str, &'a str), &'a Section>,
+    sections: BTreeMap<(&'static str, &'a str), &'a Section>,
     used: HashSet<(&'static str, String)>,
 }
 
