@@ -1,0 +1,265 @@
+//! The whole program on loopback: control by HTTP, messages by UDP and TCP.
+#![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use dispatcher::{Config, Server};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An address that was free a moment ago, for UDP and TCP.
+fn free() -> SocketAddr {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+struct Program {
+    sip: SocketAddr,
+    http: SocketAddr,
+    servers: Vec<UdpSocket>,
+    folder: tempfile::TempDir,
+    server: Server,
+}
+
+impl Program {
+    async fn start(token: Option<&str>) -> Self {
+        let (sip, http) = (free(), free());
+        let servers: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.toml");
+        let token = token.map(|token| format!("token = \"{token}\"")).unwrap_or_default();
+        let mut text = format!(
+            "[sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n[dispatcher]\nsecret = \"sixteen characters\"\npersist = {state:?}\n\
+             [http]\nlisten = \"{http}\"\n{token}\n[probe]\nenabled = false\n[[set]]\nname = \"all\"\n"
+        );
+        for (number, server) in servers.iter().enumerate() {
+            let address = server.local_addr().unwrap();
+            text.push_str(&format!("[[set.destination]]\nname = \"node-{number}\"\naddress = \"{address}\"\n"));
+        }
+        let path = folder.path().join("dispatcher.toml");
+        std::fs::write(&path, text).unwrap();
+        let server = Server::start(Config::read(&path).unwrap(), Some(path)).await.unwrap();
+        Self { sip, http, servers, folder, server }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("dispatcher.toml")
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let (http, length) = (self.http, body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        );
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(http).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+            (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        });
+        asking.await.unwrap()
+    }
+
+    async fn command(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.ask(method, path, "X-Requested-By: test\r\nContent-Type: application/json\r\n", body).await
+    }
+
+    async fn states(&self) -> Vec<(String, String)> {
+        let status: Value = serde_json::from_str(&self.ask("GET", "/status", "", "").await.1).unwrap();
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+        status["destinations"].as_array().unwrap().iter().map(|it| (text(it, "name"), text(it, "state"))).collect()
+    }
+}
+
+fn invite(call: &str, local: SocketAddr, transport: &str) -> String {
+    format!(
+        "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK{call};rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>\r\nCall-ID: {call}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:alice@{local}>\r\nContent-Length: 3\r\n\r\nabc"
+    )
+}
+
+/// Whichever of the servers gets something first, and what.
+fn first(servers: &[UdpSocket]) -> (usize, String, SocketAddr) {
+    let end = Instant::now() + PATIENCE;
+    let mut buffer = vec![0; 65_535];
+    loop {
+        for (number, server) in servers.iter().enumerate() {
+            server.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+            if let Ok((length, source)) = server.recv_from(&mut buffer) {
+                return (number, String::from_utf8(buffer[..length].to_vec()).unwrap(), source);
+            }
+        }
+        assert!(Instant::now() < end, "nothing came");
+    }
+}
+
+/// A 200 to a request as a server would make it.
+fn answer(request: &str) -> String {
+    let kept = request.split("\r\n").filter(|line| {
+        ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Record-Route:"].iter().any(|name| line.starts_with(name))
+    });
+    let lines: Vec<&str> = kept.collect();
+    format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"))
+}
+
+fn rewrite(path: &Path, change: impl FnOnce(String) -> String) {
+    let text = std::fs::read_to_string(path).unwrap();
+    std::fs::write(path, change(text)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destinations_are_listed_added_removed_drained_and_explained() {
+    let program = Program::start(None).await;
+    assert_eq!(program.states().await.len(), 3);
+    assert_eq!(program.ask("GET", "/health", "", "").await.0, 200);
+    assert_eq!(program.ask("GET", "/ready", "", "").await.0, 200);
+
+    let body = r#"{"set": "all", "name": "new", "address": "127.0.0.1:9", "weight": 50}"#;
+    assert_eq!(program.command("POST", "/destinations", body).await.0, 201);
+    assert_eq!(program.states().await.len(), 4);
+    for (bad, status) in [
+        (r#"{"set": "none", "name": "x", "address": "127.0.0.1:9"}"#, 404),
+        (r#"{"name": "x y", "address": "127.0.0.1:9"}"#, 422),
+        (r#"{"name": "x", "address": "somewhere"}"#, 422),
+        (r#"{"name": "x", "address": "127.0.0.1:9", "transport": "sctp"}"#, 422),
+        ("nonsense", 400),
+    ] {
+        let (answered, why) = program.command("POST", "/destinations", bad).await;
+        assert_eq!(answered, status, "{bad}: {why}");
+        assert!(why.contains("error"), "{why}");
+        assert_eq!(program.states().await.len(), 4, "nothing is changed");
+    }
+    assert_eq!(program.command("DELETE", "/destinations/new", "").await.0, 200);
+    assert_eq!(program.command("DELETE", "/destinations/new", "").await.0, 404);
+    assert_eq!(program.states().await.len(), 3);
+
+    let (_, explained) = program.ask("GET", "/explain?call_id=abc", "", "").await;
+    let explained: Value = serde_json::from_str(&explained).unwrap();
+    let candidates = explained["candidates"].as_array().unwrap();
+    assert_eq!((explained["chosen"].as_str(), candidates.len()), (candidates[0]["name"].as_str(), 3));
+
+    assert_eq!(program.command("POST", "/destinations/node-0/drain?within=60", "").await.0, 200);
+    let host = program.servers[1].local_addr().unwrap();
+    assert_eq!(program.command("GET", &format!("/proxy/disable/{host}"), "").await.0, 200);
+    let states = program.states().await;
+    assert!(["draining", "disabled"].contains(&states[0].1.as_str()), "{states:?}");
+    assert_eq!(states[1].1, "disabled");
+    // All of one host at once.
+    let (_, changed) = program.command("POST", "/proxy/enable/127.0.0.1", "").await;
+    assert!(changed.contains("node-0") && changed.contains("node-2"), "{changed}");
+    assert!(program.states().await.iter().all(|(_, state)| state != "disabled" && state != "draining"));
+    let (_, metrics) = program.ask("GET", "/metrics", "", "").await;
+    assert!(metrics.contains("dispatcher_destination_calls{destination=\"node-0\"} 0"), "{metrics}");
+    program.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_something_brings_the_token_or_at_least_a_header() {
+    let program = Program::start(Some("secret")).await;
+    for headers in ["", "X-Requested-By: me\r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic c2VjcmV0\r\n"] {
+        for (method, path) in [("GET", "/status"), ("POST", "/reload"), ("GET", "/proxy/disable/node-0")] {
+            assert_eq!(program.ask(method, path, headers, "").await.0, 401, "{path} with {headers:?}");
+        }
+    }
+    assert_eq!(program.ask("POST", "/reload", "Authorization: Bearer secret\r\n", "").await.0, 200);
+    assert_eq!(program.ask("GET", "/health", "", "").await.0, 200);
+    program.server.stop().await;
+
+    let program = Program::start(None).await;
+    assert_eq!(program.ask("POST", "/reload", "", "").await.0, 403);
+    assert_eq!(program.ask("GET", "/proxy/disable/node-0", "", "").await.0, 403);
+    program.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_is_whole_or_not_at_all_and_changes_are_kept() {
+    let program = Program::start(None).await;
+    program.command("POST", "/destinations/node-2/disable", "").await;
+    rewrite(&program.path(), |text| text.replace("name = \"node-1\"", "name = \"node-0\""));
+    let (status, why) = program.command("POST", "/reload", "").await;
+    assert_eq!(status, 422);
+    assert!(why.contains("node-0"), "{why}");
+    assert_eq!(program.states().await.len(), 3);
+    rewrite(&program.path(), |text| text.replacen("name = \"node-0\"", "name = \"other\"", 1));
+    assert_eq!(program.command("POST", "/reload", "").await.0, 200);
+    let after = program.states().await;
+    assert_eq!(after.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["node-0", "node-2", "other"]);
+    assert_eq!(after[1].1, "disabled", "the state stays");
+    let path = program.path();
+    let Program { folder, server, .. } = program;
+    server.stop().await;
+    // Begun again elsewhere, it knows what was changed.
+    let (sip, http) = (free(), free());
+    let mut config = Config::read(&path).unwrap();
+    (config.sip.udp, config.sip.tcp) = (vec![sip], Vec::new());
+    config.http.as_mut().unwrap().listen = http;
+    config.sets.clear();
+    let server = Server::start(config, Some(path)).await.unwrap();
+    let program = Program { sip, http, servers: Vec::new(), folder, server };
+    assert_eq!(program.states().await, after);
+    program.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_by_udp_and_by_tcp_in_fragments_reach_a_server_and_their_answers_the_caller() {
+    let program = Program::start(None).await;
+    let (sip, servers) = (program.sip, program.servers);
+    let outcome = tokio::task::spawn_blocking(move || {
+        let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+        caller.set_read_timeout(Some(PATIENCE)).unwrap();
+        let local = caller.local_addr().unwrap();
+        for number in 0..20 {
+            caller.send_to(invite(&format!("udp-{number}"), local, "UDP").as_bytes(), sip).unwrap();
+            let (server, request, source) = first(&servers);
+            assert!(request.starts_with("INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP"), "{request}");
+            servers[server].send_to(answer(&request).as_bytes(), source).unwrap();
+            let mut buffer = [0; 4_096];
+            let (length, _) = caller.recv_from(&mut buffer).unwrap();
+            assert!(buffer[..length].starts_with(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1"));
+        }
+        // One byte at a time, with a keep-alive in front and another message right behind.
+        let mut stream = TcpStream::connect(sip).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let here = stream.local_addr().unwrap();
+        let both = format!("\r\n\r\n{}{}", invite("tcp-1", here, "TCP"), invite("tcp-2", here, "TCP"));
+        for byte in both.as_bytes().chunks(1) {
+            stream.write_all(byte).unwrap();
+        }
+        for _ in 0..2 {
+            let (server, request, source) = first(&servers);
+            assert_eq!(request.matches("Record-Route:").count(), 2, "{request}");
+            assert!(request.ends_with("\r\n\r\nabc"));
+            servers[server].send_to(answer(&request).as_bytes(), source).unwrap();
+        }
+        let mut answers = String::new();
+        while answers.matches("SIP/2.0 200 OK").count() < 2 {
+            let mut buffer = [0; 4_096];
+            let length = stream.read(&mut buffer).unwrap();
+            assert!(length > 0, "{answers}");
+            answers.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+        assert!(answers.starts_with("\r\n"), "the keep-alive is answered first");
+        // What cannot be framed ends its connection; others go on.
+        stream.write_all(b"INVITE sip:x SIP/2.0\r\nContent-Length: 99999999999999999999\r\n\r\n").unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        caller.send_to(invite("udp-last", local, "UDP").as_bytes(), sip).unwrap();
+        first(&servers).1
+    });
+    assert!(outcome.await.unwrap().contains("udp-last"));
+    program.server.stop().await;
+}
