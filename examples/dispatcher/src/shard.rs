@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use sip_proxy::stateless::{Flow, Hop, Label, Verdict};
+use sip_proxy::stateless::{Dropped, Flow, Hop, Label, Verdict};
 use sip_transaction::Transport;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -96,6 +96,13 @@ impl Shard {
             let flow = Flow { transport: Transport::Udp, listener, remote: received.remote, connection: None };
             let payload = batch.payload(number, received.length);
             let verdict = self.worker.proxy.handle_datagram(now, &flow, payload, out);
+            if verdict == Verdict::Drop(Dropped::Probe)
+                && !self.worker.is_first
+                && let Some(first) = self.worker.links.others.first()
+            {
+                // One that is lost here counts as not answered, and another follows.
+                let _ = first.try_send(Command::Answered(flow, batch.payload(number, received.length)));
+            }
             if let Verdict::Send(hop) = verdict {
                 if let Some(stamp) = received.stamp {
                     notes.push((hop.label, stamp));

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sip_proxy::dispatcher::{Event, Explanation, List, Shared, Snapshot, Why};
-use sip_proxy::stateless::{Counters, Hop, Proxy};
+use sip_proxy::stateless::{Counters, Flow, Hop, Proxy};
 use sip_transaction::Transport;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,6 +26,8 @@ pub(crate) enum Command {
         answer: oneshot::Sender<Option<Explanation>>,
     },
     Calls(oneshot::Sender<Vec<Shared>>),
+    /// The answer to a probe that came to a shard which did not ask: the system spreads by the source.
+    Answered(Flow, Bytes),
     /// To be sent by whoever has the connections.
     Send(Hop, Bytes),
     Stop,
@@ -120,6 +122,9 @@ impl Worker {
             }
             Command::Calls(answer) => {
                 let _ = answer.send(dispatcher.calls());
+            }
+            Command::Answered(flow, payload) => {
+                let _ = self.proxy.handle_datagram(now, &flow, payload, &mut BytesMut::new());
             }
             Command::Send(hop, payload) => return Rest::Send(hop, payload),
             Command::Stop => return Rest::Stop,

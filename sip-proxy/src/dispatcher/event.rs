@@ -90,8 +90,8 @@ impl Why {
             Self::Enabled => "was enabled",
             Self::Disabled => "was disabled",
             Self::Drained => "is to be drained",
-            Self::Emptied => "its last call is over",
-            Self::Deadline => "the drain's deadline came",
+            Self::Emptied => "has no call left",
+            Self::Deadline => "is out of time",
         }
     }
 }
