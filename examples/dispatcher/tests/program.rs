@@ -169,7 +169,9 @@ async fn destinations_are_listed_added_removed_drained_and_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_changes_something_brings_the_token_or_at_least_a_header() {
     let program = Program::start(Some("secret")).await;
-    for headers in ["", "X-Requested-By: me\r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic c2VjcmV0\r\n"] {
+    for headers in
+        ["", "X-Requested-By: me\r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic c2VjcmV0\r\n"]
+    {
         for (method, path) in [("GET", "/status"), ("POST", "/reload"), ("GET", "/proxy/disable/node-0")] {
             assert_eq!(program.ask(method, path, headers, "").await.0, 401, "{path} with {headers:?}");
         }
