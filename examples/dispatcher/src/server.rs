@@ -143,6 +143,7 @@ impl Server {
                 is_first: number == 0,
                 probed: probed.to_vec(),
                 transports: HashMap::new(),
+                is_loaded: false,
                 lost: 0,
                 connections: 0,
             })

@@ -39,6 +39,12 @@ impl Shard {
         let mut outgoing: Outgoing = vec![Vec::new(); self.sockets.len()];
         let mut notes: Vec<(Label, Duration)> = Vec::new();
         let mut due = Instant::now();
+        while !self.worker.is_loaded {
+            let Some(command) = self.inbox.blocking_recv() else { return };
+            if matches!(self.worker.apply(Instant::now(), command), Rest::Stop) {
+                return;
+            }
+        }
         loop {
             loop {
                 match self.inbox.try_recv() {

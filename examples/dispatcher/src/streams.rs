@@ -101,6 +101,12 @@ impl Streams {
     pub(crate) async fn run(mut self) {
         let mut out = BytesMut::with_capacity(1 << 16);
         let mut sweep = Instant::now();
+        while !self.worker.is_loaded {
+            let Some(command) = self.inbox.recv().await else { return };
+            if matches!(self.worker.apply(Instant::now(), command), Rest::Stop) {
+                return;
+            }
+        }
         loop {
             let now = Instant::now();
             let due = self.worker.proxy.dispatcher().poll_timeout().unwrap_or(now + Duration::from_secs(1));

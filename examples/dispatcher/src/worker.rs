@@ -72,6 +72,8 @@ pub(crate) struct Worker {
     /// The transports whose destinations it probes.
     pub(crate) probed: Vec<Transport>,
     pub(crate) transports: HashMap<Arc<str>, Transport>,
+    /// Whether it has a list: until then it reads nothing, or calls would be refused that wait in the socket just as well.
+    pub(crate) is_loaded: bool,
     pub(crate) lost: u64,
     pub(crate) connections: usize,
 }
@@ -92,6 +94,7 @@ impl Worker {
                 let destinations = list.sets().iter().flat_map(|set| &set.destinations);
                 self.transports = destinations.map(|it| (it.name.clone(), it.transport)).collect();
                 dispatcher.load(now, list);
+                self.is_loaded = true;
             }
             Command::Enable(name) => {
                 dispatcher.enable(&name);
