@@ -226,11 +226,15 @@ async fn calls_by_udp_and_by_tcp_in_fragments_reach_a_server_and_their_answers_t
         for number in 0..20 {
             caller.send_to(invite(&format!("udp-{number}"), local, "UDP").as_bytes(), sip).unwrap();
             let (server, request, source) = first(&servers);
-            assert!(request.starts_with("INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP"), "{request}");
+            assert!(
+                request.starts_with("INVITE sip:bob@example.com SIP/2.0\r\n")
+                    && request.contains("\r\nVia: SIP/2.0/UDP"),
+                "{request}"
+            );
             servers[server].send_to(answer(&request).as_bytes(), source).unwrap();
             let mut buffer = [0; 4_096];
             let (length, _) = caller.recv_from(&mut buffer).unwrap();
-            assert!(buffer[..length].starts_with(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1"));
+            assert!(buffer[..length].starts_with(b"SIP/2.0 200 OK\r\n"));
         }
         // One byte at a time, with a keep-alive in front and another message right behind.
         let mut stream = TcpStream::connect(sip).unwrap();
