@@ -7,6 +7,7 @@ pub mod audio;
 pub mod baresip;
 pub mod browser;
 pub mod capture;
+pub mod cluster;
 pub mod couple;
 pub mod dispatcher;
 pub mod folder;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// A running PBX with its own ports, configuration and records.
 #[derive(Debug)]
@@ -122,7 +123,8 @@ fn configuration(
 
 /// The program: `TANDEM_PBX`, or the release build, made now if it must be.
 pub(crate) fn program() -> PathBuf {
-    built("TANDEM_PBX", "pbx")
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| built("TANDEM_PBX", "pbx")).clone()
 }
 
 /// A program of ours: the one that a variable names, or the release build, made now if it must be.
