@@ -60,6 +60,7 @@ impl Rate {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's clock begins somewhere")]
 mod tests {
     use super::*;
 

@@ -127,7 +127,7 @@ mod tests {
         records.update().unwrap();
         assert_eq!(records.newest, [], "what was there before is none of ours");
         let mut file = File::options().append(true).open(&path).unwrap();
-        write!(file, "{LINE}\n{}\n{}", LINE.replace("\"1002\"", "\"1003\""), &LINE[..30]).unwrap();
+        write!(file, "{LINE}\n{}\n{}", LINE.replace("\"1002\"", "\"1003\""), LINE.split_at(30).0).unwrap();
         records.update().unwrap();
         records.update().unwrap();
         let dialled: Vec<_> = records.newest.iter().map(|record| record.dst.as_str()).collect();

@@ -92,7 +92,7 @@ async fn a_phone_registers_anew_when_its_server_dies_and_comes_back() {
     until(&alice, "the loss", |state| !state.registered).await;
     let second = pbx(address).await;
     until(&alice, "a registration", |state| state.registered).await;
-    assert_eq!(second.control.status().draining, false);
+    assert!(!second.control.status().draining);
 }
 
 #[tokio::test]

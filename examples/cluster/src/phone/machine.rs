@@ -281,7 +281,7 @@ impl Machine {
                 self.state.problem = None;
                 self.done |= self.leaving;
             }
-            Answer::Again(request) => self.send_register(now, request),
+            Answer::Again(request) => self.send_register(now, *request),
             Answer::Refused(status) => {
                 self.overdue = None;
                 self.state.registered = false;

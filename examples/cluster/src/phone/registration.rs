@@ -55,7 +55,7 @@ pub(super) enum Answer {
     /// Registered; or, after a request to leave, not any more.
     Accepted,
     /// Send this.
-    Again(Request),
+    Again(Box<Request>),
     /// Refused.
     Refused(StatusCode),
     /// It is none of ours, or not the last word.
@@ -148,7 +148,7 @@ impl Registration {
             if let Some(request) = choose(&challenges).and_then(|it| self.authorize(&pending.request, it, random)) {
                 pending.attempts += 1;
                 self.pending = Some(Pending { request: request.clone(), ..pending });
-                return Answer::Again(request);
+                return Answer::Again(Box::new(request));
             }
         }
         self.retry(now, random);
