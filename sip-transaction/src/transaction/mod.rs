@@ -139,3 +139,58 @@ pub(crate) enum ServerEvent {
     /// The transport says that it could not deliver.
     TransportError,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Timers;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+    const TIMERS: Timers =
+        Timers { t1: Duration::from_millis(100), t2: Duration::from_secs(1), t4: Duration::from_secs(3) };
+
+    /// The timers that events start, in order.
+    fn started<E>(mut step: impl FnMut(E, &mut Actions), events: impl IntoIterator<Item = E>) -> Vec<(Timer, u128)> {
+        let mut actions = Actions::new();
+        for event in events {
+            step(event, &mut actions);
+        }
+        let started = |action: &Action| match action {
+            Action::Start(timer, span) => Some((*timer, span.as_millis())),
+            _ => None,
+        };
+        actions.iter().filter_map(started).collect()
+    }
+
+    #[test]
+    fn with_another_t1_all_timers_follow_it_but_d_which_is_at_least_32_seconds() {
+        use ClientEvent as Client;
+        use ServerEvent as Server;
+        let server_invite = |last: &[Server]| {
+            let mut transaction = ServerInvite::new(TIMERS, MS(200), false);
+            let events = [Server::Start].iter().chain(last).copied();
+            started(|event, actions| transaction.on_event(event, actions), events)
+        };
+        let client_invite = |last| {
+            let mut transaction = ClientInvite::new(TIMERS, false);
+            started(|event, actions| transaction.on_event(event, actions), [Client::Start, last])
+        };
+        let mut server = ServerOther::new(TIMERS, false);
+        let mut client = ClientOther::new(TIMERS, false);
+        assert_eq!(
+            server_invite(&[Server::Rejection, Server::Ack]),
+            [(Timer::Trying, 200), (Timer::G, 100), (Timer::H, 6_400), (Timer::I, 3_000)]
+        );
+        assert_eq!(server_invite(&[Server::Success]), [(Timer::Trying, 200), (Timer::L, 6_400)]);
+        assert_eq!(client_invite(Client::Rejection), [(Timer::A, 100), (Timer::B, 6_400), (Timer::D, 32_000)]);
+        assert_eq!(client_invite(Client::Success), [(Timer::A, 100), (Timer::B, 6_400), (Timer::M, 6_400)]);
+        assert_eq!(
+            started(|event, actions| server.on_event(event, actions), [Server::Start, Server::Success]),
+            [(Timer::Trying, 1_500), (Timer::F, 6_400), (Timer::J, 6_400)]
+        );
+        assert_eq!(
+            started(|event, actions| client.on_event(event, actions), [Client::Start, Client::Success]),
+            [(Timer::E, 100), (Timer::F, 6_400), (Timer::K, 3_000)]
+        );
+    }
+}
