@@ -106,6 +106,10 @@ async fn a_stopped_pbx_gives_its_phones_to_the_other_and_both_come_back() {
         control.ask(Order::Start { node: node.into() }).await.unwrap();
     }
     until(&control, "everything back", |picture| registered(picture) && trunked(picture)).await;
+    // Only one: the other one is told at once that it has to register again, not when its minute is over.
+    control.ask(Order::Stop { node: "pbx".into() }).await.unwrap();
+    control.ask(Order::Start { node: "pbx".into() }).await.unwrap();
+    until(&control, "everything back again", |picture| registered(picture) && trunked(picture)).await;
     control.ask(Order::Reconnect { phone: "1001".into() }).await.unwrap();
     until(&control, "1001 elsewhere or again", registered).await;
     assert_eq!(control.ask(Order::Stop { node: "nowhere".into() }).await, Err("there is no PBX nowhere".to_owned()));

@@ -56,6 +56,21 @@ impl Baresip {
     ///
     /// When it does not start.
     pub fn start_at(ports: &Ports, folder: &Folder, server: SocketAddr, setup: &Setup<'_>) -> Self {
+        Self::start_refreshing(ports, folder, server, setup, 600)
+    }
+
+    /// The same, with how many seconds its registration lasts: before that it does not notice a connection that was closed.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_refreshing(
+        ports: &Ports,
+        folder: &Folder,
+        server: SocketAddr,
+        setup: &Setup<'_>,
+        seconds: u32,
+    ) -> Self {
         let &Setup { user, transport, tone, answers } = setup;
         let place = folder.file(&format!("baresip-{user}-{transport}"));
         std::fs::create_dir_all(&place).expect("a folder");
@@ -75,7 +90,7 @@ impl Baresip {
         );
         let answer = if answers { ";answermode=auto" } else { "" };
         let account = format!(
-            "<sip:{user}@{server};transport={transport}>;auth_pass=1234;regint=600;audio_codecs=pcmu{answer}\n"
+            "<sip:{user}@{server};transport={transport}>;auth_pass=1234;regint={seconds};audio_codecs=pcmu{answer}\n"
         );
         std::fs::write(place.join("config"), config).expect("a file");
         std::fs::write(place.join("accounts"), account).expect("a file");

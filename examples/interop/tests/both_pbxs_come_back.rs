@@ -5,14 +5,14 @@ use interop::thesis::Cluster;
 use interop::wait::until;
 use std::time::{Duration, Instant};
 
-/// baresip waits 30 to 60 s before it tries again.
+/// baresip registers again when its minute is nearly over, and no sooner when its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn registrations_and_the_trunk_come_back_by_themselves() {
     let mut cluster = Cluster::start("back");
     let setup = Setup { user: "1001", transport: "tcp", tone: 440.0, answers: true };
-    let mut phone = Baresip::start_at(&cluster.ports, &cluster.folder, cluster.front, &setup);
+    let mut phone = Baresip::start_refreshing(&cluster.ports, &cluster.folder, cluster.front, &setup, 60);
     cluster.home_of("1001");
     cluster.members.iter_mut().for_each(|member| member.stop());
     // One after the other, so that the first one's first registration finds nobody.

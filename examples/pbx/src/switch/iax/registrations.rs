@@ -51,7 +51,8 @@ pub(super) struct Registration {
 }
 
 /// Who was told of us within this time has not forgotten us since: else two that began again would tell each other for ever.
-const FRESH: Duration = Duration::from_secs(10);
+/// Longer than any round trip, and shorter than a restart.
+const FRESH: Duration = Duration::from_secs(2);
 
 impl Registration {
     pub(super) fn new(id: RegistrationId, address: SocketAddr, wanted: &IaxRegistration) -> Self {
@@ -83,8 +84,9 @@ impl Bindings {
         before.is_none_or(|(at, lasts, place)| place != address || now.saturating_duration_since(at) < lasts / 2)
     }
 
-    fn forget(&mut self, peer: &str) {
-        self.0.remove(peer);
+    /// Where a peer was that is not registered any more.
+    fn forget(&mut self, peer: &str) -> Option<SocketAddr> {
+        self.0.remove(peer).map(|(_, _, address)| address)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -153,7 +155,14 @@ impl Switch {
     }
 
     pub(super) fn on_unbound(&mut self, peer: &str) {
-        self.trunks.bindings.forget(peer);
+        if let Some(address) = self.trunks.bindings.forget(peer) {
+            // It ends, and what it knows of us ends with it: when it is back, it is told at once.
+            for registration in &mut self.trunks.registrations {
+                if registration.address.ip() == address.ip() {
+                    registration.last = None;
+                }
+            }
+        }
         tracing::info!(peer, "IAX2 peer is no longer registered");
         self.tell(Event::Changed);
     }
