@@ -1,10 +1,13 @@
 //! What the page and the console ask of the running program.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::status::Status;
+
+/// How long a fresh picture is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Something to do.
 #[derive(Debug)]
@@ -16,6 +19,11 @@ pub enum Command {
         call: u64,
         /// Where the answer goes.
         reply: oneshot::Sender<bool>,
+    },
+    /// Publish the picture as it is now; then say so.
+    Publish {
+        /// Where that is said.
+        reply: oneshot::Sender<()>,
     },
     /// Take no more calls, and end when the running ones have ended or their time is over.
     Drain,
@@ -45,6 +53,19 @@ impl Control {
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         self.status.borrow().clone()
+    }
+
+    /// The picture as it is now; the latest one when the program is too busy to draw it soon.
+    pub async fn fresh_status(&self) -> Arc<Status> {
+        let (reply, drawn) = oneshot::channel();
+        let asked = async {
+            if self.commands.send(Command::Publish { reply }).await.is_ok() {
+                // Without an answer the program is about to end.
+                let _ = drawn.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, asked).await;
+        self.status()
     }
 
     /// Hangs up a call; tells whether there was one.

@@ -239,7 +239,7 @@ impl Edge {
                     self.switch.handle_voices(Instant::now(), heard.drain(..));
                 }
                 Some(event) = told.recv() => self.switch.handle_media(Instant::now(), event),
-                Some(order) = orders.recv() => self.on_order(order),
+                Some(order) = orders.recv() => self.on_order(order, publisher),
                 _ = second.tick() => {
                     self.switch.set_clock(Instant::now(), SystemTime::now());
                     self.publish(publisher);
@@ -279,12 +279,16 @@ impl Edge {
         }
     }
 
-    fn on_order(&mut self, order: Command) {
+    fn on_order(&mut self, order: Command, publisher: &watch::Sender<Arc<Status>>) {
         let now = Instant::now();
         match order {
             Command::Hangup { call, reply } => {
                 // Who asked may have gone.
                 let _ = reply.send(self.switch.hangup(now, call));
+            }
+            Command::Publish { reply } => {
+                self.publish(publisher);
+                let _ = reply.send(());
             }
             Command::Drain => self.switch.drain(now),
             Command::Stop => self.switch.stop(now),

@@ -266,7 +266,9 @@ async fn the_console_hangs_up_by_channel_and_says_what_it_does_not_know() {
 async fn the_console_can_end_the_program() {
     let (address, _control, mut orders) = page().await;
     ask(address, "core stop gracefully").await.unwrap();
+    assert!(matches!(orders.recv().await, Some(Command::Publish { .. })), "what is told is of this moment");
     assert!(matches!(orders.recv().await, Some(Command::Drain)));
     ask(address, "core stop now").await.unwrap();
+    assert!(matches!(orders.recv().await, Some(Command::Publish { .. })));
     assert!(matches!(orders.recv().await, Some(Command::Stop)));
 }

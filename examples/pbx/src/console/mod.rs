@@ -46,7 +46,7 @@ help                               this list
 /// What to tell the person when there is no such command.
 pub async fn run(control: &Control, line: &str) -> Result<String, String> {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
-    let status = control.status();
+    let status = control.fresh_status().await;
     Ok(match words.as_slice() {
         ["help" | "?"] | ["core", "show", "help"] => HELP.to_owned(),
         ["core", "show", "channels"] => channels::table(&status),
