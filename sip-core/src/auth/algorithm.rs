@@ -34,6 +34,7 @@ impl Algorithm {
         match token {
             b"MD5" => Some(Self::Md5),
             b"SHA-256" => Some(Self::Sha256),
+            b"SHA-512-256" => Some(Self::Sha512_256),
             _ => Self::ALL.into_iter().find(|algorithm| token.eq_ignore_ascii_case(algorithm.as_str().as_bytes())),
         }
     }
@@ -104,7 +105,12 @@ impl Qop {
     /// Finds the quality of protection by its token, in any case.
     #[must_use]
     pub fn from_token(token: &[u8]) -> Option<Self> {
-        [Self::Auth, Self::AuthInt].into_iter().find(|qop| token.eq_ignore_ascii_case(qop.as_str().as_bytes()))
+        match token {
+            b"auth" => Some(Self::Auth),
+            _ => {
+                [Self::Auth, Self::AuthInt].into_iter().find(|qop| token.eq_ignore_ascii_case(qop.as_str().as_bytes()))
+            }
+        }
     }
 
     /// The token as it is registered.

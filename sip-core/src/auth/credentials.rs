@@ -4,8 +4,10 @@ use core::fmt;
 use std::borrow::Cow;
 
 use bytes::{BufMut, Bytes};
+use md5::{Digest, Md5};
+use sha2::{Sha256, Sha512_256};
 
-use super::hash::{Hash, digit, hash_joined};
+use super::hash::{Hash, Piece, digit, hash_joined, hash_pieces};
 use super::param::Answer;
 use super::value::{SchemeValue, is_true};
 use super::{Algorithm, Challenge, Ha1, Param, Qop};
@@ -280,29 +282,47 @@ impl Credentials {
 /// The response of these parameters (RFC 7616 §3.4.1).
 #[inline]
 fn compute(algorithm: Algorithm, answer: &Answer<'_>, ha1: &Ha1, method: &[u8], body: &[u8]) -> Option<Hash> {
+    match algorithm.base() {
+        Algorithm::Sha256 => compute_with::<Sha256>(algorithm, answer, ha1, method, body),
+        Algorithm::Sha512_256 => compute_with::<Sha512_256>(algorithm, answer, ha1, method, body),
+        _ => compute_with::<Md5>(algorithm, answer, ha1, method, body),
+    }
+}
+
+fn compute_with<D: Digest>(
+    algorithm: Algorithm,
+    answer: &Answer<'_>,
+    ha1: &Ha1,
+    method: &[u8],
+    body: &[u8],
+) -> Option<Hash> {
+    use Piece::Bytes;
     let Answer { nonce, uri, qop, cnonce, nc, .. } = *answer;
     let (nonce, uri) = (nonce?, uri?);
     let qop = match qop {
         None => None,
         Some(token) => Some(Qop::from_token(token)?),
     };
-    if algorithm.is_session() && cnonce.is_none() {
-        return None;
+    let mut ha1 = ha1.hex();
+    let session;
+    if algorithm.is_session() {
+        session = hash_pieces::<D, 3>([Piece::Hex(ha1), Bytes(nonce), Bytes(cnonce?)]).hex();
+        ha1 = &session;
     }
-    let ha1 = ha1.effective(algorithm, nonce, cnonce.unwrap_or_default());
     let ha2 = match qop {
         Some(Qop::AuthInt) => {
-            let body = hash_joined(algorithm, &[body]).hex();
-            hash_joined(algorithm, &[method, uri, body.as_bytes()]).hex()
+            let body = hash_pieces::<D, 1>([Bytes(body)]).hex();
+            hash_pieces::<D, 3>([Bytes(method), Bytes(uri), Piece::Hex(&body)]).hex()
         }
-        Some(Qop::Auth) | None => hash_joined(algorithm, &[method, uri]).hex(),
+        Some(Qop::Auth) | None => hash_pieces::<D, 2>([Bytes(method), Bytes(uri)]).hex(),
     };
     let Some(qop) = qop else {
-        return Some(hash_joined(algorithm, &[ha1.as_bytes(), nonce, ha2.as_bytes()]));
+        return Some(hash_pieces::<D, 3>([Piece::Hex(ha1), Bytes(nonce), Piece::Hex(&ha2)]));
     };
     let (nc, cnonce) = (nc?, cnonce?);
-    let pieces = [ha1.as_bytes(), nonce, nc, cnonce, qop.as_str().as_bytes(), ha2.as_bytes()];
-    Some(hash_joined(algorithm, &pieces))
+    let qop = qop.as_str().as_bytes();
+    let pieces = [Piece::Hex(ha1), Bytes(nonce), Bytes(nc), Bytes(cnonce), Bytes(qop), Piece::Hex(&ha2)];
+    Some(hash_pieces::<D, 6>(pieces))
 }
 
 impl fmt::Debug for Credentials {
@@ -473,7 +493,10 @@ mod tests {
 
             let inner = hash::hash_joined(algorithm, &[body]).hex();
             let ha2 = hash::hash_joined(algorithm, &[b"INVITE", b"sip:a", inner.as_bytes()]).hex();
-            let ha1 = ha1.effective(algorithm, b"n", b"c");
+            let ha1 = match algorithm.is_session() {
+                true => hash::hash_joined(algorithm, &[ha1.hex().as_bytes(), b"n", b"c"]).hex(),
+                false => *ha1.hex(),
+            };
             let pieces = [ha1.as_bytes(), b"n", b"00000001", b"c", b"auth-int", ha2.as_bytes()];
             let expected = hash::hash_joined(algorithm, &pieces).hex();
             assert_eq!(credentials.response(), Some(expected.as_bytes()));

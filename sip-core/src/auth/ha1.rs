@@ -48,13 +48,9 @@ impl Ha1 {
         self.hex.as_bytes().iter().copied().map(char::from).collect()
     }
 
-    /// What is hashed into the response: the stored hash, or with `-sess` the hash of it, the nonce and the cnonce.
-    pub(crate) fn effective(&self, algorithm: Algorithm, nonce: &[u8], cnonce: &[u8]) -> Hex {
-        if algorithm.is_session() {
-            hash_joined(algorithm, &[self.hex.as_bytes(), nonce, cnonce]).hex()
-        } else {
-            self.hex
-        }
+    /// The stored hash in hexadecimal.
+    pub(crate) const fn hex(&self) -> &Hex {
+        &self.hex
     }
 }
 

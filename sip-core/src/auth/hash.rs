@@ -10,45 +10,88 @@ use super::Algorithm;
 /// them one by one.
 const TOGETHER: usize = 320;
 
-/// Hashes one piece, or pieces joined by colons: `H(concat(a, ":", b, …))`.
-pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
-    #[cfg(test)]
-    COUNT.with(|count| count.set(count.get() + 1));
-    match algorithm.base() {
-        Algorithm::Sha256 => joined::<Sha256>(pieces),
-        Algorithm::Sha512_256 => joined::<Sha512_256>(pieces),
-        _ => joined::<Md5>(pieces),
+/// What is hashed: bytes, or a hash in hexadecimal.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece<'a> {
+    Bytes(&'a [u8]),
+    Hex(&'a Hex),
+}
+
+impl<'a> Piece<'a> {
+    #[inline]
+    fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Hex(hex) => hex.as_bytes(),
+        }
     }
 }
 
-fn joined<D: Digest>(pieces: &[&[u8]]) -> Hash {
+/// Hashes one piece, or pieces joined by colons: `H(concat(a, ":", b, …))`.
+pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
+    count_one();
+    match algorithm.base() {
+        Algorithm::Sha256 => joined::<Sha256>(pieces.iter().copied().map(Piece::Bytes)),
+        Algorithm::Sha512_256 => joined::<Sha512_256>(pieces.iter().copied().map(Piece::Bytes)),
+        _ => joined::<Md5>(pieces.iter().copied().map(Piece::Bytes)),
+    }
+}
+
+/// The same of a number of pieces that is known when this is compiled.
+#[inline]
+pub(crate) fn hash_pieces<D: Digest, const N: usize>(pieces: [Piece<'_>; N]) -> Hash {
+    count_one();
+    joined::<D>(pieces.into_iter())
+}
+
+#[inline]
+fn joined<'a, D: Digest>(pieces: impl Iterator<Item = Piece<'a>> + Clone) -> Hash {
     let mut buffer = [0; TOGETHER];
-    if let Some(text) = join(&mut buffer, pieces) {
+    if let Some(text) = join(&mut buffer, pieces.clone()) {
         return Hash::new(&D::digest(text));
     }
     let mut hash = D::new();
-    for (index, piece) in pieces.iter().enumerate() {
+    for (index, piece) in pieces.enumerate() {
         if index > 0 {
             hash.update(b":");
         }
-        hash.update(piece);
+        hash.update(piece.as_bytes());
     }
     Hash::new(&hash.finalize())
 }
 
 /// Joins pieces by colons. `None` when they do not fit.
-fn join<'a>(buffer: &'a mut [u8], pieces: &[&[u8]]) -> Option<&'a [u8]> {
+#[inline]
+fn join<'a, 'p>(buffer: &'a mut [u8; TOGETHER], pieces: impl Iterator<Item = Piece<'p>>) -> Option<&'a [u8]> {
     let mut at = 0;
-    for (index, piece) in pieces.iter().enumerate() {
+    for (index, piece) in pieces.enumerate() {
         if index > 0 {
             *buffer.get_mut(at)? = b':';
             at += 1;
         }
-        buffer.get_mut(at..at + piece.len())?.copy_from_slice(piece);
-        at += piece.len();
+        match piece {
+            // All 64 digits: moves of a known length, and what is too much is written over.
+            Piece::Hex(hex) => {
+                *buffer.get_mut(at..)?.first_chunk_mut()? = hex.digits;
+                at += usize::from(hex.len);
+            }
+            Piece::Bytes(bytes) => {
+                buffer.get_mut(at..at + bytes.len())?.copy_from_slice(bytes);
+                at += bytes.len();
+            }
+        }
     }
     buffer.get(..at)
 }
+
+#[cfg(test)]
+fn count_one() {
+    COUNT.with(|count| count.set(count.get() + 1));
+}
+
+#[cfg(not(test))]
+#[inline]
+const fn count_one() {}
 
 #[cfg(test)]
 thread_local! {
@@ -69,6 +112,7 @@ pub(crate) struct Hash {
 }
 
 impl Hash {
+    #[inline]
     fn new(output: &[u8]) -> Self {
         let mut bytes = [0; 32];
         let len = output.len().min(32);
@@ -93,6 +137,7 @@ impl Hash {
     }
 
     /// The bytes.
+    #[cfg(test)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -101,8 +146,12 @@ impl Hash {
     pub(crate) fn hex(&self) -> Hex {
         let mut digits = [0; 64];
         let (pairs, _) = digits.as_chunks_mut::<2>();
-        for (pair, byte) in pairs.iter_mut().zip(self.as_bytes()) {
-            *pair = PAIRS.get(usize::from(*byte)).copied().unwrap_or_default();
+        // Always all 32 bytes: the compiler makes wide operations of it.
+        for (pair, byte) in pairs.iter_mut().zip(self.bytes) {
+            *pair = [lower_digit(byte >> 4), lower_digit(byte & 15)];
+        }
+        if let Some(beyond) = digits.get_mut(usize::from(self.len) * 2..) {
+            beyond.fill(0);
         }
         Hex { digits, len: self.len * 2 }
     }
@@ -114,18 +163,10 @@ impl Hash {
     }
 }
 
-/// The two digits of every byte.
-#[expect(clippy::indexing_slicing, reason = "evaluated when the crate is built")]
-static PAIRS: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
+/// The digit of a value below 16.
+const fn lower_digit(value: u8) -> u8 {
+    value + b'0' + (value > 9) as u8 * (b'a' - b'9' - 1)
+}
 
 /// The value of one hexadecimal digit.
 pub(crate) fn digit(byte: u8) -> Option<u8> {

@@ -94,21 +94,25 @@ impl ParamList {
     pub(crate) fn answer(&self) -> Answer<'_> {
         let mut answer = Answer::default();
         for param in &self.0 {
-            let name = &param.name[..];
-            // Lengths tell nearly all of them apart.
-            let (wanted, value) = match name.len() {
-                2 => ("nc", &mut answer.nc),
-                3 if name.first().is_some_and(|first| first | 0x20 == b'u') => ("uri", &mut answer.uri),
-                3 => ("qop", &mut answer.qop),
-                5 if name.first().is_some_and(|first| first | 0x20 == b'n') => ("nonce", &mut answer.nonce),
-                6 => ("cnonce", &mut answer.cnonce),
-                8 if name.first().is_some_and(|first| first | 0x20 == b'r') => ("response", &mut answer.response),
-                9 => ("algorithm", &mut answer.algorithm),
+            let mut name = &param.name[..];
+            let mut lower = [0; 9];
+            if name.iter().any(u8::is_ascii_uppercase) {
+                let Some(to) = lower.get_mut(..name.len()) else { continue };
+                to.copy_from_slice(name);
+                to.make_ascii_lowercase();
+                name = to;
+            }
+            let value = match name {
+                b"nc" => &mut answer.nc,
+                b"uri" => &mut answer.uri,
+                b"qop" => &mut answer.qop,
+                b"nonce" => &mut answer.nonce,
+                b"cnonce" => &mut answer.cnonce,
+                b"response" => &mut answer.response,
+                b"algorithm" => &mut answer.algorithm,
                 _ => continue,
             };
-            if name == wanted.as_bytes() || name.eq_ignore_ascii_case(wanted.as_bytes()) {
-                value.get_or_insert(param.value());
-            }
+            value.get_or_insert(param.value());
         }
         answer
     }
