@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::records::{self, Record};
 use crate::view::View;
 use crate::wait::{PATIENCE, until};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -165,11 +165,20 @@ fn haproxy(folder: &Folder, front: SocketAddr, private: [Ipv4Addr; 2]) -> Proces
     let mut command = Command::new("haproxy");
     command.arg("-db").arg("-f").arg(file);
     let mut process = Process::start(&mut command, &folder.file("haproxy.log"));
+    // Looked up and not tried: a connection would take a phone's turn.
+    let listening = listening(front);
     until("HAProxy's socket", PATIENCE, || {
         assert!(process.ended().is_none(), "HAProxy ended:\n{}", process.output());
-        TcpStream::connect(front).ok()
+        std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.contains(&listening)).then_some(())
     });
     process
+}
+
+/// How Linux writes a socket that listens: address as it is in memory, port, nobody on the other side, state 0A.
+fn listening(address: SocketAddr) -> String {
+    let SocketAddr::V4(address) = address else { panic!("not IPv4: {address}") };
+    let ip = u32::from_le_bytes(address.ip().octets());
+    format!("{ip:08X}:{:04X} 00000000:0000 0A", address.port())
 }
 
 impl Member {
