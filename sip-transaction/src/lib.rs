@@ -17,6 +17,7 @@ pub mod driver;
 mod endpoint;
 mod names;
 mod recent;
+pub mod resolve;
 mod session;
 mod transaction;
 mod transport;
