@@ -52,7 +52,7 @@ impl World {
                     continue;
                 }
                 Output::Event(event) => event,
-                Output::Connect { .. } | Output::Write { .. } | Output::Close { .. } => continue,
+                Output::Connect { .. } | Output::Write { .. } | Output::Close { .. } | Output::Query { .. } => continue,
             };
             match self.b2bua.handle_event(self.now, &mut self.agent, event) {
                 Some(Event::Incoming { session, request, sdp, .. }) => {

@@ -54,7 +54,7 @@ impl World {
                         assert!(self.sessions.contains(&session), "told after the end: {event:?}");
                     }
                 }
-                Output::Connect { .. } | Output::Write { .. } | Output::Close { .. } => {}
+                Output::Connect { .. } | Output::Write { .. } | Output::Close { .. } | Output::Query { .. } => {}
             }
         }
     }

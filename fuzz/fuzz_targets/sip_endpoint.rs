@@ -124,7 +124,7 @@ impl World {
                     self.sent.push(payload);
                 }
                 Output::Connect { connection, .. } => self.connections.push(connection),
-                Output::Close { .. } => {}
+                Output::Close { .. } | Output::Query { .. } => {}
                 Output::Event(event) => self.on_event(event),
             }
         }

@@ -83,6 +83,14 @@ pub struct Config {
     pub idle: Duration,
     /// The largest request that goes by datagram when it might go by TCP (RFC 3261 §18.1.1): 1,300 bytes.
     pub datagram_limit: usize,
+    /// How servers are located (RFC 3263).
+    pub resolve: crate::resolve::Config,
+    /// How long a target may be silent before the next one is tried. RFC 3263 §4.3 waits for timers B and F, half a
+    /// minute, which is what `None` means; who has several servers to choose from will not want his users to wait so
+    /// long. The last target has that half minute in any case.
+    pub next_target_after: Option<Duration>,
+    /// For about this long, a target that failed comes after all others.
+    pub avoid_for: Duration,
     /// Whether requests over [`datagram_limit`](Self::datagram_limit) are tried over TCP first.
     pub large_requests_by_tcp: bool,
 }
@@ -106,6 +114,9 @@ impl Default for Config {
             whole_message_within: Duration::from_secs(10),
             idle: Duration::from_secs(3_600),
             datagram_limit: 1_300,
+            resolve: crate::resolve::Config::default(),
+            next_target_after: None,
+            avoid_for: Duration::from_secs(60),
             large_requests_by_tcp: true,
         }
     }

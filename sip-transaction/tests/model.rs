@@ -225,7 +225,7 @@ impl World {
             match output {
                 Output::Datagram { payload, .. } | Output::Write { payload, .. } => self.sent.push(payload),
                 Output::Connect { connection, .. } => self.connections.push(connection),
-                Output::Close { .. } => {}
+                Output::Close { .. } | Output::Query { .. } => {}
                 Output::Event(event) => match event {
                     Event::Request { id, request, .. } => {
                         assert!(self.open_servers.insert(id), "an id was given twice");

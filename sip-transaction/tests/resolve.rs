@@ -26,20 +26,26 @@ impl Zone {
             let (kind, record) = match words[1..] {
                 ["A", address] => (Kind::A, Record::Address(address.parse().unwrap())),
                 ["AAAA", address] => (Kind::Aaaa, Record::Address(address.parse().unwrap())),
-                ["SRV", priority, weight, port, target] => (Kind::Srv, Record::Srv(Srv {
-                    priority: priority.parse().unwrap(),
-                    weight: weight.parse().unwrap(),
-                    port: port.parse().unwrap(),
-                    target: target.into(),
-                })),
-                ["NAPTR", order, preference, flags, services, replacement] => (Kind::Naptr, Record::Naptr(Naptr {
-                    order: order.parse().unwrap(),
-                    preference: preference.parse().unwrap(),
-                    flags: flags.into(),
-                    services: services.into(),
-                    regexp: "".into(),
-                    replacement: replacement.into(),
-                })),
+                ["SRV", priority, weight, port, target] => (
+                    Kind::Srv,
+                    Record::Srv(Srv {
+                        priority: priority.parse().unwrap(),
+                        weight: weight.parse().unwrap(),
+                        port: port.parse().unwrap(),
+                        target: target.into(),
+                    }),
+                ),
+                ["NAPTR", order, preference, flags, services, replacement] => (
+                    Kind::Naptr,
+                    Record::Naptr(Naptr {
+                        order: order.parse().unwrap(),
+                        preference: preference.parse().unwrap(),
+                        flags: flags.into(),
+                        services: services.into(),
+                        regexp: "".into(),
+                        replacement: replacement.into(),
+                    }),
+                ),
                 _ => panic!("{line}"),
             };
             zone.entry(Question::new(words[0], kind)).or_default().push(record);
@@ -163,11 +169,7 @@ fn the_rules_of_section_4_hold() {
             &["TCP 192.0.2.1:5060", "TCP [2001:db8::1]:5060", "TCP 192.0.2.2:5060", "TCP 192.0.2.3:5060"],
         ),
         (only_udp, "sip:example.com", &["UDP 192.0.2.1:5070", "UDP [2001:db8::1]:5070"]),
-        (
-            Config { ipv6_first: true, ..only_udp },
-            "sip:example.com",
-            &["UDP [2001:db8::1]:5070", "UDP 192.0.2.1:5070"],
-        ),
+        (Config { ipv6_first: true, ..only_udp }, "sip:example.com", &["UDP [2001:db8::1]:5070", "UDP 192.0.2.1:5070"]),
         (ALL, "sip:web.example", &["WSS 192.0.2.2:443", "WSS 192.0.2.3:443"]),
         (Config { websocket: false, ..ALL }, "sip:web.example", &[]),
         (no_tls, "sip:web.example", &[]),

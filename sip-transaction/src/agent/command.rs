@@ -59,7 +59,8 @@ impl Agent {
             merging: None,
         };
         let id = SessionId(self.sessions.insert(session).ok_or(InviteError::Limit)?);
-        match self.send(now, Some(id), Purpose::Invite, request, invite.target) {
+        let destination = invite.destination.unwrap_or_else(|| invite.target.into());
+        match self.send(now, Some(id), Purpose::Invite, request, destination) {
             Ok(client) => {
                 if let Some(session) = self.sessions.get_mut(id.0) {
                     session.client = Some(client);

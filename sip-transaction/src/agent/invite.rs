@@ -5,7 +5,7 @@ use sip_core::header::{HeaderName, NameAddr, Route};
 use sip_core::uri::Uri;
 
 use super::Credentials;
-use crate::Target;
+use crate::{Destination, Target};
 
 /// Header fields that the application adds to a message: names and raw values. Values that hold CR, LF or NUL are left
 /// out, and so are fields that the agent writes itself.
@@ -16,6 +16,9 @@ pub type ExtraHeaders = Vec<(HeaderName, Bytes)>;
 pub struct Invite {
     /// Where it goes.
     pub target: Target,
+    /// Where it goes instead, when that is a URI whose servers are to be located, or several targets: then `target` only
+    /// says which listener's address stands in Contact.
+    pub destination: Option<Destination>,
     /// Whom it asks for.
     pub request_uri: Uri,
     /// Who calls. The tag is added.
@@ -42,6 +45,7 @@ impl Invite {
     pub const fn new(target: Target, request_uri: Uri, from: NameAddr, to: NameAddr) -> Self {
         Self {
             target,
+            destination: None,
             request_uri,
             from,
             to,

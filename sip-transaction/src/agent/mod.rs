@@ -75,8 +75,8 @@ use crate::arena::{Arena, Slot};
 use crate::dialog::DialogId;
 use crate::session::Times;
 use crate::{
-    ClientId, ConnectionId, Endpoint, Input, ListenerConfig, ListenerId, Refused, RespondError, SendError, ServerId,
-    Source, Target,
+    ClientId, ConnectionId, Destination, Endpoint, Input, ListenerConfig, ListenerId, Refused, RespondError, SendError,
+    ServerId, Source, Target,
 };
 use state::{Client, Purpose, Server, Session};
 use timers::Timers;
@@ -197,9 +197,14 @@ impl Agent {
     ///
     /// # Errors
     /// When it cannot even be tried.
-    pub fn send_request(&mut self, now: Instant, request: Request, target: Target) -> Result<ClientId, SendError> {
+    pub fn send_request(
+        &mut self,
+        now: Instant,
+        request: Request,
+        destination: impl Into<Destination>,
+    ) -> Result<ClientId, SendError> {
         let now = self.clamp(now);
-        let sent = self.send(now, None, Purpose::Outside, request, target);
+        let sent = self.send(now, None, Purpose::Outside, request, destination);
         self.pump(now);
         sent
     }
@@ -372,14 +377,21 @@ impl Agent {
         session: Option<SessionId>,
         purpose: Purpose,
         request: Request,
-        target: Target,
+        destination: impl Into<Destination>,
     ) -> Result<ClientId, SendError> {
-        let id = self.endpoint.send_request(now, request.clone(), target)?;
+        let destination = destination.into();
+        let (target, is_wandering) = match destination.targets() {
+            [target] => (*target, false),
+            [first, ..] => (*first, true),
+            [] => (Target::udp(([0; 4], 0).into()), true),
+        };
+        let id = self.endpoint.send_request(now, request.clone(), destination)?;
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(session.0)) {
             session.open = session.open.saturating_add(1);
         }
         let acks = smallvec::SmallVec::new();
-        let client = Client { session, purpose, request, target, acks, open: true, attempts: 0, alias: None };
+        let client =
+            Client { session, purpose, request, target, is_wandering, acks, open: true, attempts: 0, alias: None };
         self.clients.insert(id, client);
         Ok(id)
     }

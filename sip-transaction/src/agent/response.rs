@@ -11,7 +11,7 @@ use super::state::Purpose;
 use super::{Agent, Event, SessionId, flow};
 use crate::dialog::Dialog;
 use crate::session::{Cause, Event as CallEvent, Kind, Timer};
-use crate::{ClientId, Failure, Source};
+use crate::{ClientId, Failure, Source, Target};
 
 impl Agent {
     pub(super) fn on_response(
@@ -22,8 +22,15 @@ impl Agent {
         mandatory: &Mandatory,
         source: Source,
     ) {
-        let Some(client) = self.clients.get(&id) else { return };
+        let Some(client) = self.clients.get_mut(&id) else { return };
         let (session, purpose) = (client.session, client.purpose);
+        if std::mem::take(&mut client.is_wandering) {
+            // From now on, it is this server that is talked to.
+            client.target = Target { reuse_only: false, ..Target::from(&source) };
+            if let Some(entry) = session.and_then(|session| self.sessions.get_mut(session.0)) {
+                entry.target = client.target;
+            }
+        }
         let last = response.status().is_final();
         if last {
             self.close_client(id);
@@ -53,7 +60,8 @@ impl Agent {
         let Some(client) = self.clients.remove(&id) else { return };
         let (cause, status) = match failure {
             Failure::Timeout => (Cause::Timeout, StatusCode::REQUEST_TIMEOUT),
-            Failure::Transport => (Cause::Transport, StatusCode::SERVICE_UNAVAILABLE),
+            Failure::Transport | Failure::Unlocated => (Cause::Transport, StatusCode::SERVICE_UNAVAILABLE),
+            Failure::Cancelled => (Cause::Cancelled, StatusCode::REQUEST_TERMINATED),
         };
         match (client.purpose, client.session) {
             (Purpose::Outside, _) => self.tell(Event::Failed { id, reason: failure }),

@@ -106,6 +106,8 @@ pub(super) struct Client {
     pub(super) purpose: Purpose,
     pub(super) request: Request,
     pub(super) target: Target,
+    /// Which server it reached is known only when it answers; then that is its target.
+    pub(super) is_wandering: bool,
     /// The ACKs that its 2xx drew, by the tag of the branch.
     pub(super) acks: SmallVec<[(Bytes, Request); 1]>,
     /// No final response has come.

@@ -38,6 +38,8 @@
 #![expect(clippy::disallowed_methods, reason = "the driver owns the clock")]
 
 mod connection;
+#[cfg(feature = "dns")]
+mod dns;
 mod handle;
 mod sockets;
 #[cfg(feature = "tls")]
@@ -47,6 +49,8 @@ mod websocket;
 
 use std::time::Instant;
 
+#[cfg(feature = "dns")]
+pub use hickory_resolver;
 #[cfg(feature = "tls")]
 pub use rustls;
 #[cfg(feature = "ws")]

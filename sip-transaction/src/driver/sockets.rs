@@ -21,6 +21,7 @@ use super::connection::{self, Connection, Opening, Secrets};
 #[cfg(feature = "ws")]
 use super::websocket::WebSocketConfig;
 use crate::endpoint::{CloseReason, Input, Output};
+use crate::resolve::{Answer, QueryId, Question};
 use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Transport};
 
 /// Sizes of buffers and queues.
@@ -118,6 +119,8 @@ enum Listening {
 pub struct Sockets {
     config: SocketConfig,
     secrets: Secrets,
+    #[cfg(feature = "dns")]
+    resolver: Option<hickory_resolver::TokioResolver>,
     listeners: Vec<Listening>,
     connections: HashMap<ConnectionId, Connection>,
     arrivals: mpsc::Receiver<Input>,
@@ -140,6 +143,8 @@ impl Sockets {
         let (arriving, arrivals) = mpsc::channel(1_024);
         Self {
             config,
+            #[cfg(feature = "dns")]
+            resolver: None,
             secrets: Secrets {
                 #[cfg(feature = "tls")]
                 server: None,
@@ -228,6 +233,27 @@ impl Sockets {
         self.secrets.websocket = Arc::new(config);
     }
 
+    /// Says whom to ask for the servers of a URI. Without it, none is found. What it heard is kept by the machine, so
+    /// its own cache may be off.
+    #[cfg(feature = "dns")]
+    pub fn set_resolver(&mut self, resolver: hickory_resolver::TokioResolver) {
+        self.resolver = Some(resolver);
+    }
+
+    /// Asks the name servers that the system is configured to ask.
+    ///
+    /// # Errors
+    /// When the system's configuration cannot be read.
+    #[cfg(feature = "dns")]
+    pub fn use_system_resolver(&mut self) -> io::Result<()> {
+        let resolver = hickory_resolver::TokioResolver::builder_tokio().and_then(|mut builder| {
+            builder.options_mut().cache_size = 0;
+            builder.build()
+        });
+        self.resolver = Some(resolver.map_err(io::Error::other)?);
+        Ok(())
+    }
+
     fn listen(&mut self, transport: Transport, address: SocketAddr) -> io::Result<ListenerConfig> {
         let (kind, protocol) = match transport {
             Transport::Udp => (Type::DGRAM, Protocol::UDP),
@@ -300,6 +326,7 @@ impl Sockets {
                 // Dropping it lets it write what waits.
                 self.connections.remove(&connection);
             }
+            Output::Query { query, question } => self.ask(query, question),
             Output::Event(event) => return Some(event),
         }
         None
@@ -343,6 +370,20 @@ impl Sockets {
             self.counters.datagrams_dropped += 1;
             tracing::debug!(%error, %destination, length = payload.len(), "datagram dropped");
         }
+    }
+
+    fn ask(&mut self, query: QueryId, question: Question) {
+        #[cfg(feature = "dns")]
+        if let Some(resolver) = self.resolver.clone() {
+            let arriving = self.arriving.clone();
+            tokio::spawn(async move {
+                let answer = super::dns::ask(&resolver, &question).await;
+                let _ = arriving.send(Input::Answer { query, answer }).await;
+            });
+            return;
+        }
+        tracing::debug!(name = %question.name, kind = ?question.kind, "nobody to ask");
+        self.ready.push_back(Input::Answer { query, answer: Answer::Failed });
     }
 
     fn write(&mut self, id: ConnectionId, payload: Bytes) {

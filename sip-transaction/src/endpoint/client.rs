@@ -9,23 +9,26 @@ use sip_core::header::HeaderName;
 use sip_core::message::Mandatory;
 use sip_core::{ErrorKind, Message, Method, ParseError, Part, Request, Response, ident};
 
+use super::attempt::Rest;
 use super::{CancelError, ClientId, Endpoint, Event, Failure, Owner, SendError};
 use crate::arena::Slot;
 use crate::transaction::key::Key;
 use crate::transaction::{Action, Actions, ClientEvent, ClientInvite, ClientOther, Lane, Timer};
 use crate::transport::via::{OurVia, Path};
-use crate::transport::{Destination, ListenerId, Source, Target, Transport};
+use crate::transport::{Destination, ListenerId, Source, Target, Transport, Way};
 use crate::wheel::Handle;
 
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     Invite(ClientInvite),
     Other(ClientOther),
+    /// Nothing was sent yet: servers are being located.
+    Locating,
 }
 
 /// How far the cancelling of an INVITE is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cancel {
+pub(super) enum Cancel {
     No,
     /// As soon as a provisional response comes.
     Wanted,
@@ -35,30 +38,60 @@ enum Cancel {
 /// A request of ours.
 #[derive(Debug)]
 pub(super) struct Client {
-    key: Key,
-    kind: Kind,
-    path: Path,
-    message: Bytes,
-    repeat: Option<Handle>,
-    end: Option<Handle>,
-    cancel: Cancel,
-    cancel_timer: Option<Handle>,
-    /// A CANCEL that the endpoint sent: nobody is told of its fate.
-    is_internal: bool,
+    pub(super) key: Key,
+    pub(super) kind: Kind,
+    pub(super) path: Path,
+    pub(super) message: Bytes,
+    pub(super) repeat: Option<Handle>,
+    pub(super) end: Option<Handle>,
+    pub(super) cancel: Cancel,
+    pub(super) cancel_timer: Option<Handle>,
+    /// A CANCEL that the endpoint sent, or what is left of an INVITE: nobody is told of its fate.
+    pub(super) is_internal: bool,
     /// Where to send it as a datagram when TCP, which was chosen for its size, does not take it.
-    datagram: Option<(ListenerId, SocketAddr)>,
+    pub(super) datagram: Option<(ListenerId, SocketAddr)>,
     /// The ACK to the rejection.
-    ack: Option<Bytes>,
+    pub(super) ack: Option<Bytes>,
+    /// Whether a response has come.
+    pub(super) is_heard: bool,
+    /// What else may be tried.
+    pub(super) rest: Option<Box<Rest>>,
+    pub(super) patience: Option<Handle>,
+}
+
+impl Client {
+    /// A transaction to which nothing has happened.
+    pub(super) const fn new(key: Key, path: Path, message: Bytes) -> Self {
+        Self {
+            key,
+            kind: Kind::Locating,
+            path,
+            message,
+            repeat: None,
+            end: None,
+            cancel: Cancel::No,
+            cancel_timer: None,
+            is_internal: false,
+            datagram: None,
+            ack: None,
+            is_heard: false,
+            rest: None,
+            patience: None,
+        }
+    }
 }
 
 /// A response on its way to the user.
-type Delivery = (Response, Mandatory, Source);
+pub(super) type Delivery = (Response, Mandatory, Source);
 
 impl Endpoint {
     /// Sends a request, to which a Via with a new branch is added (RFC 3261 §8.1.1.7, §17.1).
     ///
     /// A request for a UDP target that is over [`Config::datagram_limit`](crate::Config::datagram_limit) goes by TCP
     /// first, and as a datagram when no connection can be had (§18.1.1).
+    ///
+    /// Of several targets, or the servers of [a URI](Destination::locate), the next one is tried when one fails: under the
+    /// same id, with a new branch (RFC 3263 §4.3).
     ///
     /// # Errors
     /// When it cannot even be tried. What goes wrong later is an event.
@@ -80,10 +113,13 @@ impl Endpoint {
         if self.clients.len() >= self.config.client_transactions {
             return Err(SendError::Limit);
         }
-        let (targets, name) = destination.into_parts();
-        let target = targets.first().ok_or(SendError::NoTarget)?;
+        let (way, name) = destination.into_parts();
+        let target = match way {
+            Way::Targets(targets) if targets.len() == 1 => *targets.first().ok_or(SendError::NoTarget)?,
+            way => return self.send_somewhere(now, request, way, name),
+        };
         let branch = ident::branch(&mut self.random);
-        let (path, message, datagram) = self.address(now, &request, target, name.as_ref(), &branch)?;
+        let (path, message, datagram) = self.address(now, &request, &target, name.as_ref(), &branch)?;
         let key = self.secret.client(&branch, request.method());
         let timers = self.config.timers;
         let is_reliable = matches!(path, Path::Connection(_));
@@ -92,23 +128,37 @@ impl Endpoint {
         } else {
             Kind::Other(ClientOther::new(timers, is_reliable))
         };
-        let slot = self
-            .insert_client(Client {
-                key,
-                kind,
-                path,
-                message,
-                repeat: None,
-                end: None,
-                cancel: Cancel::No,
-                cancel_timer: None,
-                is_internal: false,
-                datagram,
-                ack: None,
-            })
-            .ok_or(SendError::Limit)?;
+        let slot =
+            self.insert_client(Client { kind, datagram, ..Client::new(key, path, message) }).ok_or(SendError::Limit)?;
         self.run_client(now, slot, ClientEvent::Start, None);
         Ok(ClientId(slot))
+    }
+
+    /// Sends a request whose target is not certain.
+    fn send_somewhere(
+        &mut self,
+        now: Instant,
+        request: Request,
+        way: Way,
+        name: Option<Arc<str>>,
+    ) -> Result<ClientId, SendError> {
+        // Until it is sent, it has a key that nothing matches.
+        let key = self.secret.client(&ident::branch(&mut self.random), request.method());
+        let nowhere = Path::Datagram { listener: ListenerId(u16::MAX), destination: ([0; 4], 0).into() };
+        let rest = Some(Rest::new(request, name));
+        let client = Client { rest, ..Client::new(key, nowhere, Bytes::new()) };
+        let slot = self.insert_client(client).ok_or(SendError::Limit)?;
+        let begun = match way {
+            Way::Targets(targets) => self.try_targets(now, slot, targets.into_vec()),
+            Way::Servers(locator) => self.locate_for(now, slot, locator),
+        };
+        match begun {
+            Ok(()) => Ok(ClientId(slot)),
+            Err(error) => {
+                self.remove_client(slot, true);
+                Err(error)
+            }
+        }
     }
 
     /// Sends the ACK to a 2xx (RFC 3261 §13.2.2.4), to which a Via is added. Send the same ACK again for every
@@ -127,11 +177,12 @@ impl Endpoint {
             return Err(SendError::Method);
         }
         check_mandatory(&ack)?;
-        let branch = self.secret.ack_branch(&ack);
-        let (targets, name) = destination.into().into_parts();
-        let target = targets.first().ok_or(SendError::NoTarget)?;
-        let (path, message, _) = self.address(now, &ack, target, name.as_ref(), branch.as_bytes())?;
-        if self.transmit(path, message) { Ok(()) } else { Err(SendError::Limit) }
+        match destination.into().into_parts() {
+            (Way::Targets(targets), name) => {
+                self.send_ack_to_first(now, &ack, &name.unwrap_or_else(|| "".into()), &targets)
+            }
+            (Way::Servers(locator), _) => self.locate_for_ack(now, ack, locator),
+        }
     }
 
     /// Cancels an INVITE of ours: at once when a provisional response has come, otherwise when it comes
@@ -143,6 +194,17 @@ impl Endpoint {
     pub fn cancel(&mut self, now: Instant, id: ClientId) -> Result<(), CancelError> {
         let now = self.clamp(now);
         let client = self.clients.get_mut(id.0).ok_or(CancelError::Unknown)?;
+        if let (Kind::Locating, Some(rest)) = (&client.kind, &client.rest)
+            && rest.is_invite()
+        {
+            if let Some(lookup) = rest.lookup() {
+                self.seekers.remove(&lookup);
+                self.resolver.forget(lookup);
+            }
+            self.fail_client(id.0, Failure::Cancelled);
+            self.remove_client(id.0, true);
+            return Ok(());
+        }
         let Kind::Invite(invite) = &client.kind else { return Err(CancelError::NotInvite) };
         if !invite.is_pending() {
             return Err(CancelError::Answered);
@@ -167,6 +229,7 @@ impl Endpoint {
             200..=299 => ClientEvent::Success,
             _ => ClientEvent::Rejection,
         };
+        self.on_heard(now, slot);
         self.run_client(now, slot, event, Some((response, mandatory, source)));
         self.cancel_if_due(now, slot);
     }
@@ -197,7 +260,7 @@ impl Endpoint {
 
     /// Finds the way of a request, gives it its Via, and chooses TCP when it is too large for a datagram.
     #[expect(clippy::type_complexity, reason = "three things that are one answer")]
-    fn address(
+    pub(super) fn address(
         &mut self,
         now: Instant,
         request: &Request,
@@ -242,6 +305,7 @@ impl Endpoint {
         let is_waiting = match &client.kind {
             Kind::Invite(invite) => invite.is_pending() && !invite.is_proceeding(),
             Kind::Other(_) => true,
+            Kind::Locating => false,
         };
         let Some((listener, destination)) = client.datagram.take().filter(|_| is_waiting) else { return false };
         let Ok(Message::Request(request)) = Message::parse(client.message.clone(), &no_limits()) else { return false };
@@ -259,6 +323,7 @@ impl Endpoint {
             client.kind = match client.kind {
                 Kind::Invite(_) => Kind::Invite(ClientInvite::new(timers, false)),
                 Kind::Other(_) => Kind::Other(ClientOther::new(timers, false)),
+                Kind::Locating => Kind::Locating,
             };
             [client.repeat.take(), client.end.take()]
         });
@@ -269,25 +334,33 @@ impl Endpoint {
         true
     }
 
-    fn insert_client(&mut self, client: Client) -> Option<Slot> {
+    pub(super) fn insert_client(&mut self, client: Client) -> Option<Slot> {
         let (key, path) = (client.key, client.path);
         let slot = self.clients.insert(client)?;
+        self.enter_client(slot, key, path);
+        Some(slot)
+    }
+
+    /// Lets a transaction be found by its key and its connection.
+    pub(super) fn enter_client(&mut self, slot: Slot, key: Key, path: Path) {
         self.client_keys.insert(key, slot);
         if let Path::Connection(id) = path
             && let Some(connection) = self.connections.get_mut(id)
         {
             connection.clients.insert(slot);
         }
-        Some(slot)
     }
 
-    fn run_client(&mut self, now: Instant, slot: Slot, event: ClientEvent, delivery: Option<Delivery>) {
+    pub(super) fn run_client(&mut self, now: Instant, slot: Slot, event: ClientEvent, delivery: Option<Delivery>) {
         let Some(client) = self.clients.get_mut(slot) else { return };
         let is_response = matches!(event, ClientEvent::Provisional | ClientEvent::Success | ClientEvent::Rejection);
         let mut actions = Actions::new();
         client.on_event(event, &mut actions);
         if is_response && !actions.contains(&Action::Deliver) {
             self.counters.retransmissions_received += 1;
+        }
+        if self.fail_over(now, slot, &actions, delivery.as_ref()) {
+            return;
         }
         let mut delivery = delivery;
         let mut is_stuck = false;
@@ -351,17 +424,17 @@ impl Endpoint {
         }
     }
 
-    fn fail_client(&mut self, slot: Slot, reason: Failure) {
+    pub(super) fn fail_client(&mut self, slot: Slot, reason: Failure) {
         if self.clients.get(slot).is_some_and(|client| !client.is_internal) {
             self.counters.client_failures += 1;
             self.tell(Event::ClientFailed { id: ClientId(slot), reason });
         }
     }
 
-    fn remove_client(&mut self, slot: Slot, has_failed: bool) {
+    pub(super) fn remove_client(&mut self, slot: Slot, has_failed: bool) {
         let Some(client) = self.clients.remove(slot) else { return };
         self.client_keys.remove(&client.key);
-        for handle in [client.repeat, client.end, client.cancel_timer].into_iter().flatten() {
+        for handle in [client.repeat, client.end, client.cancel_timer, client.patience].into_iter().flatten() {
             self.wheel.stop(handle);
         }
         if let Path::Connection(id) = client.path
@@ -378,9 +451,9 @@ impl Endpoint {
     fn acknowledge(&mut self, slot: Slot, response: Option<&Response>) -> bool {
         let Some(client) = self.clients.get_mut(slot) else { return true };
         if client.ack.is_none()
-            && let Some(to) = response.and_then(|response| response.headers().get(&HeaderName::TO))
+            && let Some(response) = response
         {
-            client.ack = derive(&client.message, "ACK", Some(&to));
+            client.ack = ack_to(&client.message, response);
         }
         match (client.path, client.ack.clone()) {
             (path, Some(ack)) => self.transmit(path, ack),
@@ -405,17 +478,9 @@ impl Endpoint {
         }
         let is_reliable = matches!(path, Path::Connection(_));
         let cancel = self.insert_client(Client {
-            key: self.secret.client(&branch, &Method::Cancel),
             kind: Kind::Other(ClientOther::new(self.config.timers, is_reliable)),
-            path,
-            message,
-            repeat: None,
-            end: None,
-            cancel: Cancel::No,
-            cancel_timer: None,
             is_internal: true,
-            datagram: None,
-            ack: None,
+            ..Client::new(self.secret.client(&branch, &Method::Cancel), path, message)
         });
         if let Some(cancel) = cancel {
             self.run_client(now, cancel, ClientEvent::Start, None);
@@ -428,6 +493,8 @@ impl Client {
         match &mut self.kind {
             Kind::Invite(invite) => invite.on_event(event, actions),
             Kind::Other(other) => other.on_event(event, actions),
+            // Nothing was sent that anything could happen to.
+            Kind::Locating => {}
         }
     }
 
@@ -441,9 +508,14 @@ impl Client {
     fn is_pending(&self) -> bool {
         match &self.kind {
             Kind::Invite(invite) => invite.is_pending(),
-            Kind::Other(_) => true,
+            Kind::Other(_) | Kind::Locating => true,
         }
     }
+}
+
+/// The ACK to a rejection.
+pub(super) fn ack_to(invite: &Bytes, response: &Response) -> Option<Bytes> {
+    derive(invite, "ACK", Some(&response.headers().get(&HeaderName::TO)?))
 }
 
 /// What every request must have (RFC 3261 §8.1.1), as far as it is not ours to add.

@@ -9,7 +9,7 @@ pub enum SendError {
     /// There is no listener to send from.
     #[error("no listener for this transport and address family")]
     NoListener,
-    /// The destination names no target.
+    /// The destination names no target, or the domain name system knows none for its URI.
     #[error("no target")]
     NoTarget,
     /// The connection is closed, and the target allows no other.

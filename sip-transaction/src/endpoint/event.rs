@@ -8,6 +8,7 @@ use sip_core::message::Mandatory;
 use sip_core::{Request, Response};
 
 use crate::arena::Slot;
+use crate::resolve::{Answer, QueryId, Question};
 use crate::transport::{ConnectionId, ListenerId, Source, Transport};
 
 /// A request that others sent and that we answer.
@@ -104,6 +105,13 @@ pub enum Input {
         /// Why.
         reason: CloseReason,
     },
+    /// The answer to an [`Output::Query`].
+    Answer {
+        /// What was asked.
+        query: QueryId,
+        /// What the domain name system said.
+        answer: Answer,
+    },
 }
 
 /// What a driver must do. `E` is what the machine tells its user.
@@ -142,6 +150,13 @@ pub enum Output<E = Event> {
         /// Which one.
         connection: ConnectionId,
     },
+    /// Ask the domain name system, and say [`Input::Answer`].
+    Query {
+        /// What the answer is given for.
+        query: QueryId,
+        /// What to ask.
+        question: Question,
+    },
     /// Tell the user.
     Event(E),
 }
@@ -156,6 +171,7 @@ impl<E> Output<E> {
             }
             Self::Write { connection, payload } => Output::Write { connection, payload },
             Self::Close { connection } => Output::Close { connection },
+            Self::Query { query, question } => Output::Query { query, question },
             Self::Event(event) => Output::Event(map(event)),
         }
     }
@@ -174,6 +190,7 @@ impl<E> Output<E> {
             }
             Self::Write { connection, payload } => Ok(Output::Write { connection, payload }),
             Self::Close { connection } => Ok(Output::Close { connection }),
+            Self::Query { query, question } => Ok(Output::Query { query, question }),
             Self::Event(event) => Err(event),
         }
     }
@@ -200,6 +217,12 @@ pub enum Failure {
     /// The request could not be delivered. Treat it as a 503.
     #[error("not deliverable")]
     Transport,
+    /// The domain name system knows no server for the URI, or says nothing. Treat it as a 503.
+    #[error("no server found")]
+    Unlocated,
+    /// The INVITE was cancelled before it was sent. Treat it as a 487.
+    #[error("cancelled before it was sent")]
+    Cancelled,
 }
 
 /// How a server transaction ended.

@@ -1,6 +1,7 @@
 //! The endpoint: the transport layer and the transaction table as one machine.
 
 mod answer;
+mod attempt;
 mod client;
 mod error;
 mod event;
@@ -24,11 +25,13 @@ use crate::arena::{Arena, Slot};
 use crate::config::Config;
 use crate::names::Names;
 use crate::recent::Recent;
+use crate::resolve::{LookupId, Resolver};
 use crate::transaction::Timer;
 use crate::transaction::key::{BuildAsIs, Key, Secret};
 use crate::transport::connection::Connections;
-use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Source};
+use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Source, Transport};
 use crate::wheel::Wheel;
+use attempt::Seeker;
 use client::Client;
 use server::Server;
 
@@ -36,6 +39,8 @@ use server::Server;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Client(Slot, Timer),
+    /// The wait for a word of a target, when there are others.
+    Impatient(Slot),
     /// The wait for the final response to a cancelled INVITE.
     Cancelled(Slot),
     Server(Slot, Timer),
@@ -94,6 +99,11 @@ pub struct Endpoint {
     trusted: Recent<IpAddr, Secret>,
     /// Addresses that did not take TCP, each with the [era](Self::era) in which it did not.
     without_tcp: Recent<(SocketAddr, u64), Secret>,
+    /// Targets that failed, each with the [era](Self::avoidance_era) in which it did.
+    avoided: Recent<(Transport, SocketAddr, u64), Secret>,
+    resolver: Resolver,
+    /// Who waits for which lookup.
+    seekers: HashMap<LookupId, Seeker, Secret>,
     /// Under which names addresses were reached over encrypted connections.
     names: Names,
     /// The first time that was ever said.
@@ -113,6 +123,8 @@ impl Endpoint {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = ChaCha12Rng::from_seed(seed);
         let secret = Secret::new(random.next_u64(), random.next_u64());
+        let mut resolver_seed = [0; 32];
+        random.fill_bytes(&mut resolver_seed);
         Self {
             config,
             listeners: Vec::new(),
@@ -128,6 +140,9 @@ impl Endpoint {
             connections: Connections::new(secret),
             trusted: Recent::new(config.trusted_addresses, secret),
             without_tcp: Recent::new(1_024, secret),
+            avoided: Recent::new(1_024, secret),
+            resolver: Resolver::new(config.resolve, resolver_seed),
+            seekers: HashMap::with_hasher(secret),
             names: Names::new(config.connections, secret),
             strangers: HashMap::with_hasher(secret),
             counted: 0,
@@ -169,6 +184,10 @@ impl Endpoint {
             Input::Authenticated { connection, names } => self.on_authenticated(connection, names),
             Input::Received { connection, payload } => self.on_received(now, connection, payload),
             Input::Closed { connection, reason } => self.on_closed(now, connection, reason),
+            Input::Answer { query, answer } => {
+                self.resolver.handle_answer(now, query, answer);
+                self.pump_resolver(now);
+            }
         }
     }
 
@@ -178,11 +197,14 @@ impl Endpoint {
         while let Some(owner) = self.wheel.expire(now) {
             match owner {
                 Owner::Client(slot, timer) => self.on_client_timer(now, slot, timer),
+                Owner::Impatient(slot) => self.on_impatience(now, slot),
                 Owner::Cancelled(slot) => self.on_cancel_timer(slot),
                 Owner::Server(slot, timer) => self.on_server_timer(now, slot, timer),
                 Owner::Connection(id) => self.on_connection_timer(now, id),
             }
         }
+        self.resolver.handle_timeout(now);
+        self.pump_resolver(now);
     }
 
     /// What to do next; call until `None` after every other call.
@@ -194,7 +216,7 @@ impl Endpoint {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.wheel.next()
+        self.wheel.next().into_iter().chain(self.resolver.poll_timeout()).min()
     }
 
     /// What was said of a listener.
@@ -228,6 +250,8 @@ impl Endpoint {
             server_transactions: self.servers.len(),
             unanswered: self.unanswered,
             connections: self.connections.len(),
+            lookups: self.resolver.sizes().0,
+            answers: self.resolver.sizes().2,
             timers: self.wheel.len(),
             strangers: self.strangers.len(),
             outputs: self.outputs.len(),

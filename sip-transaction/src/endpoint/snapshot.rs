@@ -46,6 +46,8 @@ pub struct Counters {
     pub client_failures: u64,
     /// Server transactions that ended without the ACK or the answer that they waited for.
     pub server_timeouts: u64,
+    /// Targets that failed and were followed by another one.
+    pub failovers: u64,
     /// Large requests that were tried over TCP and went back to datagrams.
     pub fallbacks: u64,
 }
@@ -62,6 +64,10 @@ pub struct Snapshot {
     pub unanswered: usize,
     /// Connections, those that are being opened included.
     pub connections: usize,
+    /// Lookups of servers that wait for answers.
+    pub lookups: usize,
+    /// Answers of the domain name system that are kept.
+    pub answers: usize,
     /// Timers that run.
     pub timers: usize,
     /// Addresses that nobody vouches for and that hold server transactions.

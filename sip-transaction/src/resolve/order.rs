@@ -50,8 +50,7 @@ mod tests {
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut first = BTreeMap::new();
         for _ in 0..10_000 {
-            let records =
-                vec![srv(20, 9, "backup"), srv(10, 60, "large"), srv(10, 30, "small"), srv(10, 10, "tiny")];
+            let records = vec![srv(20, 9, "backup"), srv(10, 60, "large"), srv(10, 30, "small"), srv(10, 10, "tiny")];
             let ordered = by_weight(records, &mut random);
             assert_eq!(&*ordered[3].target, "backup");
             *first.entry(ordered[0].target.to_string()).or_insert(0) += 1;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use sip_core::uri::Uri;
 use smallvec::SmallVec;
 
 use super::Target;
+use crate::resolve::{Locator, LocatorError};
 
 /// Where a request goes: [`Target`]s in the order in which they are tried, and the domain that they serve.
 ///
-/// Every [`Target`] is one:
+/// A URI is one too, whose servers the endpoint [locates](crate::resolve) first. Every [`Target`] is one:
 ///
 /// ```
 /// use sip_transaction::{Destination, Target, Transport};
@@ -22,15 +24,33 @@ use super::Target;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    targets: SmallVec<[Target; 1]>,
+    way: Way,
     name: Option<Arc<str>>,
+}
+
+/// What is known of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    Targets(SmallVec<[Target; 1]>),
+    Servers(Locator),
 }
 
 impl Destination {
     /// Several targets. The next one is tried when one does not answer, cannot be reached or answers 503
     /// (RFC 3263 §4.3).
     pub fn any_of(targets: impl IntoIterator<Item = Target>) -> Self {
-        Self { targets: targets.into_iter().collect(), name: None }
+        Self { way: Way::Targets(targets.into_iter().collect()), name: None }
+    }
+
+    /// The servers of a URI, in the order that RFC 3263 gives them: each is tried as in [`any_of`](Self::any_of). The
+    /// name is that of the URI.
+    ///
+    /// # Errors
+    /// When it is no URI that a request could be sent to.
+    pub fn locate(uri: &Uri) -> Result<Self, LocatorError> {
+        let locator = Locator::try_from(uri)?;
+        let name = locator.name().map(Arc::from);
+        Ok(Self { way: Way::Servers(locator), name })
     }
 
     /// The same, of this domain: what the certificate of the other side must say when the connection is encrypted
@@ -43,10 +63,13 @@ impl Destination {
         self
     }
 
-    /// The targets, the first to be tried first.
+    /// The targets, the first to be tried first; none when they are still to be located.
     #[must_use]
     pub fn targets(&self) -> &[Target] {
-        &self.targets
+        match &self.way {
+            Way::Targets(targets) => targets,
+            Way::Servers(_) => &[],
+        }
     }
 
     /// The name that the other side must prove to have.
@@ -55,14 +78,14 @@ impl Destination {
         self.name.as_deref()
     }
 
-    pub(crate) fn into_parts(self) -> (SmallVec<[Target; 1]>, Option<Arc<str>>) {
-        (self.targets, self.name)
+    pub(crate) fn into_parts(self) -> (Way, Option<Arc<str>>) {
+        (self.way, self.name)
     }
 }
 
 impl From<Target> for Destination {
     fn from(target: Target) -> Self {
-        Self { targets: SmallVec::from_buf([target]), name: None }
+        Self { way: Way::Targets(SmallVec::from_buf([target])), name: None }
     }
 }
 

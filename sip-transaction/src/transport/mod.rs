@@ -7,6 +7,7 @@ mod listener;
 pub(crate) mod via;
 
 pub use destination::Destination;
+pub(crate) use destination::Way;
 pub use flow::{ConnectionId, Source, Target};
 pub use listener::{ListenerConfig, ListenerId};
 

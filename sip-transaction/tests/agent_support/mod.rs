@@ -131,6 +131,7 @@ impl Scene {
                     self.closed.push(connection);
                     continue;
                 }
+                Output::Query { .. } => continue,
                 Output::Event(event) => {
                     self.events.push_back(event);
                     continue;

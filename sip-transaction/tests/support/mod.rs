@@ -188,6 +188,7 @@ impl<U: User> Node for Peer<U> {
                         network.close(now, stream, local);
                     }
                 }
+                Output::Query { .. } => {}
                 Output::Event(event) => {
                     self.user.on_event(&mut self.endpoint, now, &event);
                     if self.is_recording {

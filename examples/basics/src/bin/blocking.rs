@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip_core::{Method, Response, StatusCode};
+use sip_transaction::resolve::Answer;
 use sip_transaction::{CloseReason, Config, Endpoint, Event, Input, ListenerConfig, Output, Transport};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,6 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 // There is no TCP here; whoever wanted a connection hears so at once.
                 Output::Connect { connection, .. } => endpoint
                     .handle_input(Instant::now(), Input::Closed { connection, reason: CloseReason::Unreachable }),
+                // Nor does it ask for names.
+                Output::Query { query, .. } => {
+                    endpoint.handle_input(Instant::now(), Input::Answer { query, answer: Answer::Failed });
+                }
                 Output::Write { .. } | Output::Close { .. } => {}
                 Output::Event(event) => answer(&mut endpoint, event),
             }
