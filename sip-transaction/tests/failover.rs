@@ -103,9 +103,12 @@ fn a_silent_server_is_followed_by_the_next_after_timer_f_or_sooner_and_comes_las
         let id = endpoint.send_request(now, request("OPTIONS", 1), both()).unwrap();
         let _ = drain(&mut endpoint);
         endpoint.handle_timeout(now + silence - MS(10));
-        assert!(drain(&mut endpoint).1.iter().all(
-            |duty| matches!(duty, Output::Datagram { destination, .. } if *destination == alice())
-        ));
+        assert!(
+            drain(&mut endpoint)
+                .1
+                .iter()
+                .all(|duty| matches!(duty, Output::Datagram { destination, .. } if *destination == alice()))
+        );
         let now = now + silence + MS(1);
         endpoint.handle_timeout(now);
         let (events, duties) = drain(&mut endpoint);

@@ -97,6 +97,7 @@ impl Scene {
             Output::Event(Event::Open { call, side, .. }) => self.switch.media_ready(self.now, call, side),
             Output::Event(_) => {}
             Output::Datagram { destination, .. } => panic!("a datagram to {destination}"),
+            Output::Query { question, .. } => panic!("asks for {question:?}"),
         }
     }
 
@@ -116,7 +117,7 @@ impl Scene {
                     self.switch.handle_input(self.now, Input::Received { connection: open, payload });
                 }
             }
-            agent::Output::Close { .. } | agent::Output::Event(_) => {}
+            agent::Output::Close { .. } | agent::Output::Query { .. } | agent::Output::Event(_) => {}
             agent::Output::Datagram { destination, .. } => panic!("a datagram to {destination}"),
         }
     }

@@ -45,12 +45,9 @@ fn record(data: &RData) -> Option<Record> {
     Some(match data {
         RData::A(address) => Record::Address(address.0.into()),
         RData::AAAA(address) => Record::Address(address.0.into()),
-        RData::SRV(srv) => Record::Srv(Srv {
-            priority: srv.priority,
-            weight: srv.weight,
-            port: srv.port,
-            target: text(&srv.target),
-        }),
+        RData::SRV(srv) => {
+            Record::Srv(Srv { priority: srv.priority, weight: srv.weight, port: srv.port, target: text(&srv.target) })
+        }
         RData::NAPTR(naptr) => Record::Naptr(Naptr {
             order: naptr.order,
             preference: naptr.preference,

@@ -204,8 +204,8 @@ impl Machine {
                 Output::Close { connection } => {
                     self.wires.remove(&connection);
                 }
-                // A phone on TCP sends no datagrams.
-                Output::Datagram { .. } => {}
+                // A phone on TCP sends no datagrams, and one that knows its server's address asks for no names.
+                Output::Datagram { .. } | Output::Query { .. } => {}
                 Output::Event(event) => self.on_event(Instant::now(), event),
             }
         }
