@@ -28,7 +28,11 @@ fn run(now: Instant, pieces: &[&[u8]]) -> Outcome {
                 }
                 Output::Event(Event::ConnectionClosed { reason, .. }) => closed = Some(reason),
                 Output::Write { payload, .. } => written.extend_from_slice(&payload),
-                Output::Event(_) | Output::Close { .. } | Output::Datagram { .. } | Output::Connect { .. } | Output::Query { .. } => {}
+                Output::Event(_)
+                | Output::Close { .. }
+                | Output::Datagram { .. }
+                | Output::Connect { .. }
+                | Output::Query { .. } => {}
             }
         }
     }
