@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A small server.
 #[derive(Debug)]
@@ -159,16 +159,5 @@ impl Dispatcher {
 }
 
 fn program() -> PathBuf {
-    if let Some(path) = std::env::var_os("TANDEM_DISPATCHER") {
-        return path.into();
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--bin", "dispatcher", "--manifest-path"])
-        .arg(root.join("Cargo.toml"))
-        .stdin(Stdio::null())
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "the dispatcher does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("release/dispatcher")
+    crate::pbx::built("TANDEM_DISPATCHER", "dispatcher")
 }
