@@ -65,7 +65,10 @@ impl SchemeValue {
             Err(fault) if scheme.eq_ignore_ascii_case(b"digest") => Err(error(fault)),
             Err(_) => {
                 let rest = value.get(end..).unwrap_or_default();
-                let trimmed = rest.trim_ascii();
+                // The same white space as between parameters, so that what is written reads the same.
+                let first = rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len());
+                let last = rest.iter().rposition(|byte| !is_space(*byte)).map_or(first, |at| at + 1);
+                let trimmed = rest.get(first..last).unwrap_or_default();
                 if let Some(at) = trimmed.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
                     return Err(error((ErrorKind::Syntax, end + at)));
                 }

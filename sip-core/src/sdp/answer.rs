@@ -145,7 +145,12 @@ fn matching(media: &Media, stream: &Stream, index: usize, preference: Preference
     let mut chosen: Vec<Format> = Vec::new();
     let mut rates: Vec<u32> = Vec::new();
     for (_, map, codec) in common.iter().filter(|(_, map, _)| !map.is_auxiliary()) {
-        chosen.push(format(map, codec, stream));
+        let format = format(map, codec, stream);
+        // Our own payload types may be the same for two codecs: the second one could not be told from the first.
+        if is_taken(&chosen, format.map.payload) {
+            continue;
+        }
+        chosen.push(format);
         rates.push(map.clock_rate);
         if stream.single_codec {
             break;
@@ -158,18 +163,26 @@ fn matching(media: &Media, stream: &Stream, index: usize, preference: Preference
     // A stream of events alone (RFC 4317 §2.4) has no codec whose clock rate it must share.
     let goes_along = |map: &RtpMap| rates.is_empty() || rates.contains(&map.clock_rate);
     for (_, map, codec) in common.iter().filter(|(_, map, _)| map.is_auxiliary() && goes_along(map)) {
-        chosen.push(format(map, codec, stream));
+        let format = format(map, codec, stream);
+        if !is_taken(&chosen, format.map.payload) {
+            chosen.push(format);
+        }
     }
     if let Some(events) = &stream.telephone_event {
         let mut answered: Vec<u32> = Vec::new();
         for map in maps.iter().filter(|map| map.is_telephone_event() && goes_along(map)) {
-            if !answered.contains(&map.clock_rate) {
+            if !answered.contains(&map.clock_rate) && !is_taken(&chosen, map.payload) {
                 answered.push(map.clock_rate);
                 chosen.push(Format { map: map.clone(), fmtp: said(events) });
             }
         }
     }
     chosen
+}
+
+/// Whether a payload type means something already.
+fn is_taken(chosen: &[Format], payload: u8) -> bool {
+    chosen.iter().any(|format| format.map.payload == payload)
 }
 
 /// The meanings of the formats of a stream, in their order.

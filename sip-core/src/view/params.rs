@@ -65,7 +65,8 @@ impl<'a> Params<'a> {
             }
             cursor.skip_space();
         }
-        let raw = cursor.raw(start, end);
+        // White space after the `=` of an empty value is not part of it.
+        let raw = cursor.raw(start, end).trim_ascii_end();
         Ok(Self { raw, folded: plain != raw.len() })
     }
 
