@@ -143,3 +143,13 @@ fn of_several_challenges_in_one_response_the_best_known_is_answered() {
     assert_eq!((chosen.algorithm(), chosen.nonce()), (Some(Algorithm::Sha256), Some(&b"3"[..])));
     assert_eq!(answer(chosen, 1, b"").algorithm(), Some(Algorithm::Sha256));
 }
+
+#[test]
+fn what_another_scheme_says_is_written_as_it_is_read() {
+    for text in [&b"+\r\x0c,"[..], b"Bearer \x0babc=", b"NTLM  TlRMTVNTUAAB ", b"X ,"] {
+        let read = Credentials::parse(&Bytes::copy_from_slice(text)).unwrap();
+        let mut out = Vec::new();
+        read.encode(&mut out);
+        assert_eq!(Credentials::parse(&Bytes::from(out)).unwrap(), read, "{text:?}");
+    }
+}

@@ -26,4 +26,11 @@ mod tests {
         other: [r#"icid-value="a;b" ; transit-ioi="x.1, y.2""#],
         refused: ["", "=x", "a=1;"]
     }
+
+    #[test]
+    fn white_space_after_an_empty_value_is_not_kept() {
+        use crate::header::{HeaderName, canonical};
+        let read = |line: &'static [u8]| canonical(&HeaderName::P_CHARGING_VECTOR, &line.into()).unwrap().unwrap();
+        assert_eq!(read(b"p=  "), read(b"p="));
+    }
 }

@@ -346,6 +346,17 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_type_of_our_own_means_one_thing_only() {
+        let offer = "m=audio 1 RTP/AVP 96 97 101\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 iLBC/8000\r\n\
+                     a=rtpmap:101 telephone-event/8000\r\n";
+        let opus = Codec::new("opus", 48_000, 101).with_channels(2);
+        let mut stream = Stream::audio(10_000).with_codec(opus).with_codec(Codec::new("iLBC", 8_000, 101));
+        stream.own_payloads = true;
+        let answered = lines(offer, &capabilities(stream.with_telephone_event("0-16"))).unwrap();
+        assert_eq!(answered, ["m=audio 10000 RTP/AVP 101", "a=rtpmap:101 opus/48000/2"]);
+    }
+
+    #[test]
     fn telephone_events_without_a_common_codec_are_no_call() {
         let offer = "m=audio 1 RTP/AVP 18 101\r\na=rtpmap:101 telephone-event/8000\r\n";
         assert_eq!(lines(offer, &capabilities(g711())), Err(AnswerError::NothingAcceptable));
