@@ -337,6 +337,22 @@ fn applications_are_told_to_a_caller_who_is_not_answered_and_to_one_who_is() {
 }
 
 #[test]
+fn a_host_that_nobody_configured_is_called_only_when_the_dialplan_itself_names_it() {
+    let mut scene = scene(
+        "[globals]\nHOST=192.0.2.2:5060\n[default]\nexten => _X.,1,Dial(SIP/${EXTEN},5)\nexten => 7,1,Dial(SIP/1002@192.0.2.2,20)\n\
+         exten => 8,1,Dial(SIP/1002@${HOST},20)\nexten => 9,1,Set(HERE=192.0.2.2)\n same => n,Dial(SIP/1002@${HERE},20)\n",
+    );
+    for (number, called) in
+        [("192.0.2.2", false), ("192.0.2.2:5060", false), ("9", false), ("7", true), ("8", true), ("1002", true)]
+    {
+        let taken = scene.phones[1].0.taken;
+        let (answered, _) = scene.call(number, 5);
+        assert_eq!((answered, scene.phones[1].0.taken - taken), (called, usize::from(called)), "{number}");
+    }
+    finish(&mut scene);
+}
+
+#[test]
 fn digits_pass_between_info_and_events_and_a_menu_takes_them() {
     let mut scene = scene(
         "[default]\nexten => 1,1,Dial(SIP/1002,10)\nexten => 2,1,Answer()\n same => n,WaitExten(5)\nexten => 77,1,Echo()\n",

@@ -444,7 +444,8 @@ fn causes_pass_through_the_trunk() {
 fn a_call_into_another_context_or_with_a_wrong_secret_is_refused() {
     let mut plans = thesis();
     plans[0].dialplan = "[admin]\nexten => _2.,1,Dial(IAX2/zone1/${EXTEN:1}@other)\nexten => _3.,1,Dial(IAX2/zone1:wrong@192.0.2.3/${EXTEN:1}@admin)\n\
-         exten => _4.,1,Dial(IAX2/zone2:1234@192.0.2.3/${EXTEN:1}@admin)\n"
+         exten => _4.,1,Dial(IAX2/zone2:1234@192.0.2.3/${EXTEN:1}@admin)\n\
+         exten => _5.,1,Set(HOST=192.0.2.3)\nsame => n,Dial(IAX2/zone2:1234@${HOST}/${EXTEN:1}@admin)\n"
         .to_owned();
     plans[1].dialplan += "[other]\nexten => 600,1,Answer()\nsame => n,Echo()\n";
     let mut scene = Scene::new(4, &plans, |_| ());
@@ -453,6 +454,7 @@ fn a_call_into_another_context_or_with_a_wrong_secret_is_refused() {
     assert!(!scene.call(0, "2600", 5).0, "a context that the peer may not reach");
     assert!(!scene.call(0, "3600", 5).0, "a name that is not known there");
     assert_eq!(scene.call(0, "4600", 5), (true, Cause::Hangup), "name and secret in the Dial");
+    assert!(!scene.call(0, "5600", 5).0, "a host that does not stand in the Dial");
     assert_eq!(scene.exchanges[1].records.len(), 1);
     scene.assert_empty();
 }

@@ -82,7 +82,15 @@ fn run(run: &mut Run<'_>, arguments: &str) -> Flow {
     let mut dial = Dial { timeout: seconds(part(1)).filter(|time| !time.is_zero()), ..Dial::default() };
     for text in pieces(part(0)).take(MAX_TARGETS) {
         match target(text) {
-            Ok(target) => dial.targets.push(target),
+            Ok(target) => {
+                let host = match &target {
+                    Target::Sip { peer, .. } => Some(peer.clone()),
+                    Target::Iax { peer, .. } => Some(peer.host()),
+                    Target::Local { .. } | Target::Unknown { .. } => None,
+                };
+                dial.hosts.extend(host.filter(|host| run.thread.names_host(host)));
+                dial.targets.push(target);
+            }
             Err(message) => tracing::warn!(channel = run.thread.facts().name, "Dial: {message}"),
         }
     }

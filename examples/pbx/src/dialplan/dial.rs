@@ -9,6 +9,9 @@ use crate::config::Secret;
 pub struct Dial {
     /// All are called at once.
     pub targets: Vec<Target>,
+    /// Hosts among them, with their ports, that stand in the dialplan as they are. A host that no account or peer names is
+    /// called only when it is one of these: else whoever calls could choose it by a number or a name that he sends.
+    pub hosts: Vec<String>,
     /// How long they ring.
     pub timeout: Option<Duration>,
     /// `r`: the caller hears ringing, whatever the other side sends.
@@ -94,6 +97,17 @@ pub struct IaxPeerRef {
     pub secret: Option<Secret>,
     /// The port of a host.
     pub port: Option<u16>,
+}
+
+impl IaxPeerRef {
+    /// The host or peer with the port, as it is written.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}:{port}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// How a dialling ended, as `DIALSTATUS` tells it.

@@ -22,6 +22,8 @@
 //! # Where it differs from Asterisk, on purpose
 //!
 //! - A number with signs that mean something to Dial is nobody's: see [`Thread::start`].
+//! - A host that no account or peer names is dialled only when it stands as it is in the step that dials, or in
+//!   `[globals]`; what variables and callers make of it is `CHANUNAVAIL`.
 //! - What Asterisk passes over with a warning in its log when the call is there (an unknown application, a bracket that is
 //!   not closed) is an error of the file.
 //! - Lengths and substrings count characters, not bytes. Regular expressions match in time proportional to the text; of

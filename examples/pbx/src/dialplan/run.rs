@@ -197,6 +197,7 @@ impl Run<'_> {
                     None => continue,
                 }
             };
+            self.thread.written.clone_from(&found.step.arguments);
             let data = substitute(&found.step.arguments, self);
             tracing::debug!(
                 channel = self.thread.facts.name,

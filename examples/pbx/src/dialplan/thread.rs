@@ -36,6 +36,8 @@ pub struct Thread {
     pub(super) pending: Pending,
     pub(super) application: String,
     pub(super) data: String,
+    /// The arguments of the step that runs, as they stand in the dialplan.
+    pub(super) written: String,
     /// Pressed for an extension so far.
     pub(super) digits: String,
     /// How long a further digit is waited for.
@@ -99,6 +101,7 @@ impl Thread {
             pending: Pending::Begin,
             application: String::new(),
             data: String::new(),
+            written: String::new(),
             digits: String::new(),
             digit_time: Duration::from_secs(5),
             response_time: Duration::from_secs(10),
@@ -192,6 +195,11 @@ impl Thread {
         self.position.priority
     }
 
+    /// Whether a host stands as it is in the step that runs, or in a global of the file: it is no caller's choice.
+    pub(crate) fn names_host(&self, host: &str) -> bool {
+        stands_in(&self.written, host) || self.plan.globals().values().any(|value| stands_in(value, host))
+    }
+
     /// How long a first digit is waited for.
     pub(crate) fn response_time(&self) -> Duration {
         self.response_time
@@ -238,7 +246,40 @@ impl Thread {
 /// Whether a number that somebody dialled means nothing but itself wherever the dialplan puts it.
 fn is_harmless(number: &str) -> bool {
     let harmful = |character: char| {
-        character.is_control() || character.is_whitespace() || "&,|\"'(){}[]$\\;<>@/?=`".contains(character)
+        character.is_control() || character.is_whitespace() || "&,|\"'(){}[]$\\;<>@/?=`:^".contains(character)
     };
     number.len() <= 80 && !number.contains(harmful)
+}
+
+/// Whether a text has a host as a word of its own: not as a part of a longer address, nor with another port.
+fn stands_in(text: &str, host: &str) -> bool {
+    let goes_on = |character: char| character.is_alphanumeric() || ".:-_[]${}".contains(character);
+    text.match_indices(host).any(|(at, found)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..).unwrap_or_default());
+        // A user and his secret end with `@`, a technology with `/`.
+        !host.is_empty() && !before.ends_with(goes_on) && !after.starts_with(goes_on)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_stands_in_a_text_only_as_a_whole() {
+        for (text, host, stands) in [
+            ("SIP/192.0.2.9", "192.0.2.9", true),
+            ("SIP/${EXTEN}@192.0.2.9:5070,20", "192.0.2.9:5070", true),
+            ("IAX2/me:hush@[2001:db8::1]/${EXTEN}", "[2001:db8::1]", true),
+            ("SIP/192.0.2.99", "192.0.2.9", false),
+            ("SIP/192.0.2.9:5070", "192.0.2.9", false),
+            ("SIP/192.0.2.9", "192.0.2.9:5070", false),
+            ("SIP/192.0.2.9${EXTEN}", "192.0.2.9", false),
+            ("SIP/192.0.2.99&SIP/192.0.2.9", "192.0.2.9", true),
+            ("SIP/${EXTEN}", "192.0.2.9", false),
+            ("SIP/${EXTEN}", "", false),
+        ] {
+            assert_eq!(stands_in(text, host), stands, "{host} in {text}");
+        }
+    }
 }

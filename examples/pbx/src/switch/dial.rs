@@ -207,7 +207,7 @@ impl Switch {
         let (mut sip, mut any) = (false, spec.music.is_some());
         for target in &spec.targets {
             match target {
-                Target::Sip { peer, .. } => sip |= self.sip_reaches(now, peer),
+                Target::Sip { peer, .. } => sip |= self.sip_reaches(now, peer, &spec.hosts),
                 Target::Iax { .. } => any = true,
                 Target::Local { .. } | Target::Unknown { .. } => {}
             }

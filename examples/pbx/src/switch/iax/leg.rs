@@ -156,7 +156,8 @@ impl Switch {
             self.count_refusal("ringing_per_callee");
             return Err(Cause::CONGESTION);
         }
-        let called = match self.begin(now, peer, &new) {
+        let named = self.named_hosts(key.call, runner).contains(&peer.host());
+        let called = match self.begin(now, peer, named, &new) {
             Ok(called) => called,
             Err(error) => {
                 tracing::debug!(call = key.call, peer = %peer.name, %error, "a peer cannot be called");
@@ -196,13 +197,16 @@ impl Switch {
         Ok(())
     }
 
-    /// Calls a configured peer, or one that is only named in the Dial.
-    fn begin(&mut self, now: Instant, peer: &IaxPeerRef, new: &NewCall) -> Result<CallId, DialError> {
+    /// Calls a configured peer, or one that is only in the Dial, if it is `named` there by the dialplan itself.
+    fn begin(&mut self, now: Instant, peer: &IaxPeerRef, named: bool, new: &NewCall) -> Result<CallId, DialError> {
         let configured = setup::configured(&self.config, &peer.name);
         let Some(endpoint) = &mut self.trunks.endpoint else { return Err(DialError::UnknownPeer) };
         let plain = peer.user.is_none() && peer.secret.is_none() && peer.port.is_none();
         if configured.is_some() && plain {
             return endpoint.dial(now, &peer.name, new);
+        }
+        if !named && (configured.is_none() || peer.port.is_some()) {
+            return Err(DialError::UnknownPeer);
         }
         let address = match endpoint.peer_address(&peer.name) {
             Some(mut address) => {

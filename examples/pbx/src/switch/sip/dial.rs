@@ -35,8 +35,9 @@ pub(super) struct Phone {
 
 impl Switch {
     /// Whether anything stands behind `Dial(SIP/peer)`.
-    pub(in crate::switch) fn sip_reaches(&self, now: Instant, peer: &str) -> bool {
-        !self.phones_of(now, peer, None).is_empty()
+    /// `hosts`: those that stand in the dialplan.
+    pub(in crate::switch) fn sip_reaches(&self, now: Instant, peer: &str, hosts: &[String]) -> bool {
+        !self.phones_of(now, peer, None, hosts).is_empty()
     }
 
     /// Calls all phones of an account: a leg for each.
@@ -49,7 +50,7 @@ impl Switch {
         peer: &str,
         extension: Option<&str>,
     ) -> Vec<Result<u32, Gone>> {
-        let phones = self.phones_of(now, peer, extension);
+        let phones = self.phones_of(now, peer, extension, self.named_hosts(id, runner));
         if phones.is_empty() {
             self.count_refusal("not_registered");
             return vec![Err(Cause::ABSENT.into())];
@@ -57,15 +58,26 @@ impl Switch {
         phones.into_iter().map(|phone| self.sip_call(now, id, runner, technology, peer, phone)).collect()
     }
 
-    fn phones_of(&self, now: Instant, peer: &str, extension: Option<&str>) -> Vec<Phone> {
-        if self.watch.may_call(peer) { self.places_of(now, peer, extension) } else { Vec::new() }
+    fn phones_of(&self, now: Instant, peer: &str, extension: Option<&str>, hosts: &[String]) -> Vec<Phone> {
+        if !self.watch.may_call(peer) {
+            return Vec::new();
+        }
+        if self.config.account(peer).is_none() {
+            let named = hosts.iter().any(|host| host == peer);
+            return stranger(peer, extension).filter(|_| named).into_iter().collect();
+        }
+        self.places_of(now, peer, extension)
+    }
+
+    /// The hosts that a runner's Dial may call although nobody configured them.
+    pub(in crate::switch) fn named_hosts(&self, id: u64, runner: u32) -> &[String] {
+        let runner = self.calls.get(&id).and_then(|call| call.runners.get(&runner));
+        runner.and_then(|runner| runner.dial.as_ref()).map_or(&[], |dial| &dial.spec.hosts)
     }
 
     /// Where an account is, whether it answers or not.
     pub(super) fn places_of(&self, now: Instant, peer: &str, extension: Option<&str>) -> Vec<Phone> {
-        let Some(account) = self.config.account(peer) else {
-            return stranger(peer, extension).into_iter().collect();
-        };
+        let Some(account) = self.config.account(peer) else { return Vec::new() };
         match &account.address {
             Address::Dynamic => {
                 let mut phones = self.phones(now, &account.name);
