@@ -66,7 +66,8 @@ impl Inbound {
             self.timestamp = self.timestamp.wrapping_add(late.cast_unsigned());
             expected = time;
         } else if late <= -(length / 2) {
-            let back = (-late + length / 2) / length;
+            let length = length.cast_unsigned();
+            let back = (late.unsigned_abs() + length / 2) / length;
             if let Some((start, count)) = self.hole
                 && let Ok(back) = u16::try_from(back)
                 && let sequence = self.sequence.wrapping_sub(back)
@@ -132,6 +133,12 @@ mod tests {
             run(&[0, 20, 80, 40, 60, 100]),
             [(0, 0, true), (1, 160, false), (4, 640, false), (2, 320, false), (3, 480, false), (5, 800, false)]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_as_wrong_as_can_be_is_followed() {
+        // 2³¹ timestamps before the second packet's place: the smallest number that there is.
+        assert_eq!(run(&[0, 20 + (1 << 28), 40 + (1 << 28)]), [(0, 0, true), (1, 160, true), (2, 320, false)]);
     }
 
     #[test]
