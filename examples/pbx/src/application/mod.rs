@@ -116,6 +116,11 @@ pub fn find(name: &str) -> Option<&'static Application> {
     APPLICATIONS.iter().find(|application| application.name.eq_ignore_ascii_case(name))
 }
 
+/// Runs an application that replaces variables in its arguments by itself; `None` when it is none of these.
+pub(crate) fn run_written(run: &mut Run<'_>, name: &str, written: &str) -> Option<Flow> {
+    name.eq_ignore_ascii_case(exec_if::EXEC_IF.name).then(|| exec_if::run_written(run, written)).flatten()
+}
+
 /// The names of all applications.
 pub fn names() -> impl Iterator<Item = &'static str> {
     APPLICATIONS.iter().map(|application| application.name)

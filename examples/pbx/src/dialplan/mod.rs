@@ -58,7 +58,7 @@ pub(crate) use function::{is_writable, write as set_function};
 pub use pattern::{Pattern, PatternError};
 pub use plan::{Dialplan, Match};
 pub(crate) use run::{Pending, Run};
-pub(crate) use substitute::Scope;
+pub(crate) use substitute::{Scope, substitute};
 pub use thread::{NoExtension, Thread};
 pub(crate) use times::Times;
 pub(crate) use variables::Position;

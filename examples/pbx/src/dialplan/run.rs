@@ -198,7 +198,6 @@ impl Run<'_> {
                 }
             };
             self.thread.written.clone_from(&found.step.arguments);
-            let data = substitute(&found.step.arguments, self);
             tracing::debug!(
                 channel = self.thread.facts.name,
                 context = %found.context.name,
@@ -207,7 +206,14 @@ impl Run<'_> {
                 application = found.step.application,
                 "step"
             );
-            match self.execute(&found.step.application, data) {
+            let flow = match application::run_written(self, &found.step.application, &found.step.arguments) {
+                Some(flow) => flow,
+                None => {
+                    let data = substitute(&found.step.arguments, self);
+                    self.execute(&found.step.application, data)
+                }
+            };
+            match flow {
                 Flow::Next => self.next(),
                 Flow::Jumped => {}
                 Flow::Act(action, pending) => {
@@ -225,11 +231,16 @@ impl Run<'_> {
             tracing::warn!(application = name, "there is no such application");
             return Flow::End(End::Error);
         };
-        if !self.thread.gone {
-            application.name().clone_into(&mut self.thread.application);
-            self.thread.data.clone_from(&data);
-        }
+        self.note_step(application.name(), data.clone());
         application.run(self, &data)
+    }
+
+    /// What runs last, unless the channel is gone.
+    pub(crate) fn note_step(&mut self, application: &str, data: String) {
+        if !self.thread.gone {
+            application.clone_into(&mut self.thread.application);
+            self.thread.data = data;
+        }
     }
 
     fn next(&mut self) {

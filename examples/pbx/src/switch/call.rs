@@ -402,3 +402,37 @@ pub(super) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().filter(|character| !character.is_control()).take(80).collect()
 }
+
+/// What a caller says of himself and nobody vouches for, for the dialplan: without the signs that mean something to it
+/// wherever it puts a value.
+pub(super) fn said(bytes: &[u8]) -> String {
+    without(bytes, "(){}[]$\"\\,&;|")
+}
+
+/// The same of a number, which also has none of the signs of targets and branches.
+pub(super) fn said_number(bytes: &[u8]) -> String {
+    without(bytes, "(){}[]$\"\\,&;|@/?:=^<>'`")
+}
+
+fn without(bytes: &[u8], signs: &str) -> String {
+    text(bytes).chars().filter(|character| !signs.contains(*character)).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callers_say_of_themselves_means_nothing_to_a_dialplan() {
+        for (bytes, name, number) in [
+            ("Zoë O'Brien", "Zoë O'Brien", "Zoë OBrien"),
+            ("a):Dial(IAX2/carrier/00", "a:DialIAX2/carrier/00", "aDialIAX2carrier00"),
+            ("${SHELL}$[1]", "SHELL1", "SHELL1"),
+            ("\"a\\\",b&c;d|e\r\n", "abcde", "abcde"),
+            ("+49 30@carrier", "+49 30@carrier", "+49 30carrier"),
+            ("\"\"", "", ""),
+        ] {
+            assert_eq!((said(bytes.as_bytes()), said_number(bytes.as_bytes())), (name.to_owned(), number.to_owned()));
+        }
+    }
+}

@@ -271,6 +271,20 @@ fn loops_and_conditional_steps() {
 }
 
 #[test]
+fn a_value_in_a_branch_of_exec_if_is_no_more_than_a_value() {
+    let mut facts = facts();
+    facts.caller.name = "a):Dial(IAX2/carrier/00".to_owned();
+    let text = "[c]\nexten => 1,1,ExecIf(0?Set(X=${CALLERID(name)}))\nsame => n,ExecIf(1?Set(Y=${CALLERID(name)}):Set(Z=1))\n\
+                same => n,Set(CASE=1)\nsame => n,Set(DOES=Wait)\nsame => n,Set(WHOLE=Wait(5))\n\
+                same => n,ExecIf(${CASE}?${DOES}(${CASE}))\nsame => n,ExecIf(${CASE}?${WHOLE})\n\
+                same => n,ExecIf($[\"${CALLERID(name)}\" = \"b\"]?Wait(1):${IF($[1]?Wait(7):Wait(8))})\nsame => n,Wait(9)\n";
+    let mut stage = Stage::with(&plan(text), "c", "1", facts);
+    stage.script(&[("begin", "Wait 1s"), ("done", "Wait 5s"), ("done", "Wait 7s"), ("done", "Wait 9s")]);
+    assert_eq!((stage.variable("X"), stage.variable("Y")), (String::new(), "a):Dial(IAX2/carrier/00".to_owned()));
+    assert_eq!(stage.variable("Z"), "");
+}
+
+#[test]
 fn circles_are_left() {
     let mut stage = Stage::new("[c]\nexten => 1,1,NoOp()\nsame => n,Goto(1)\n", "c", "1");
     stage.script(&[("begin", "End Runaway"), ("done", "End Finished")]);

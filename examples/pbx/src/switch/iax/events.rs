@@ -11,7 +11,7 @@ use iax2::{CallId, DtmfPhase, Ended, Event, Format, Reachability, Request, eleme
 use super::{
     super::{
         self as switch, Switch,
-        call::{Entrance, text},
+        call::{Entrance, said, said_number, text},
         cause::{Cause, Gone},
         horizon::{Horizon, VARIABLE},
         leg::{Kind, Leg, LegKey, Stage, Told},
@@ -182,11 +182,11 @@ impl Switch {
         let person = CallerId {
             number: configured
                 .and_then(|peer| peer.caller_number.clone())
-                .or_else(|| request.caller_number().map(text_of))
+                .or_else(|| request.caller_number().map(|number| said_number(number.as_bytes())))
                 .unwrap_or_default(),
             name: configured
                 .and_then(|peer| peer.caller_id.clone())
-                .or_else(|| request.caller_name().map(text_of))
+                .or_else(|| request.caller_name().map(|name| said(name.as_bytes())))
                 .unwrap_or_default(),
         };
         let variables = request.variables();
@@ -203,7 +203,7 @@ impl Switch {
             address,
             context,
             dialled: text_of(request.number()),
-            language: request.language().map_or_else(|| "en".to_owned(), text_of),
+            language: request.language().map_or_else(|| "en".to_owned(), |it| said(it.as_bytes())),
             origin: Horizon::origin(peer, path),
             hops: HOPS,
             items: vec![("peerip".to_owned(), remote.clone()), ("recvip".to_owned(), remote)],

@@ -14,7 +14,7 @@ use sip_transaction::{Source, agent::SessionId};
 use super::{
     super::{
         Switch,
-        call::{Entrance, text},
+        call::{Entrance, said, said_number, text},
         horizon::Origin,
         leg::Kind,
     },
@@ -84,7 +84,7 @@ impl Switch {
         let remote = source.remote.ip().to_string();
         let mut items = vec![("peerip".to_owned(), remote.clone()), ("recvip".to_owned(), remote)];
         if let Ok(Some(agent)) = request.headers().typed::<UserAgent>() {
-            items.push(("useragent".to_owned(), text(agent.to_string().as_bytes())));
+            items.push(("useragent".to_owned(), said(agent.to_string().as_bytes())));
         }
         let name = caller.account.clone().unwrap_or_else(|| source.remote.ip().to_string());
         self.enter(
@@ -149,9 +149,9 @@ impl Switch {
             }
             Decision::Trusted { account } => {
                 let from = &mandatory.from.name_addr;
-                let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| text(user.as_ref())));
-                let name = from.display.as_ref().map(|display| text(display)).unwrap_or_default();
-                let mut person = CallerId { number: number.unwrap_or_else(|| "anonymous".to_owned()), name };
+                let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| said_number(user.as_ref())));
+                let name = from.display.as_ref().map(|display| said(display)).unwrap_or_default();
+                let mut person = CallerId { number: number.filter(|it| !it.is_empty()).unwrap_or_else(|| "anonymous".to_owned()), name };
                 let account = account.and_then(|name| self.config.account(&name));
                 // An exchange says who calls, unless it is told what to say.
                 if let Some(number) = account.and_then(|account| account.caller_number.clone()) {
