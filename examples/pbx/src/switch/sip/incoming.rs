@@ -151,7 +151,10 @@ impl Switch {
                 let from = &mandatory.from.name_addr;
                 let number = from.uri.as_sip().and_then(|uri| uri.user_text().map(|user| said_number(user.as_ref())));
                 let name = from.display.as_ref().map(|display| said(display)).unwrap_or_default();
-                let mut person = CallerId { number: number.filter(|it| !it.is_empty()).unwrap_or_else(|| "anonymous".to_owned()), name };
+                let mut person = CallerId {
+                    number: number.filter(|it| !it.is_empty()).unwrap_or_else(|| "anonymous".to_owned()),
+                    name,
+                };
                 let account = account.and_then(|name| self.config.account(&name));
                 // An exchange says who calls, unless it is told what to say.
                 if let Some(number) = account.and_then(|account| account.caller_number.clone()) {
