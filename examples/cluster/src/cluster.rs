@@ -20,7 +20,7 @@ use crate::{
     cli::{Cli, Program},
     control::{Asked, Control, Order},
     demo::Demo,
-    files::{self, FilesError},
+    files::{self, Files, FilesError},
     haproxy::{Haproxy, HaproxyError},
     http,
     journal::Journal,
@@ -121,7 +121,7 @@ impl Cluster {
             let name = node.name;
             node.start().await.map_err(|problem| StartError::Node { name, problem })?;
         }
-        let front = start_front(cli, &files.balancer, place, &nodes).await?;
+        let front = start_front(cli, &files, place, &nodes).await?;
         let phones = start_phones(cli.phones, place).await?;
 
         let (control, orders, publisher) = Control::new();
@@ -167,10 +167,11 @@ fn algorithm(cli: &Cli, file: &str) -> String {
     }
 }
 
-async fn start_front(cli: &Cli, file: &str, place: Place, nodes: &[Node]) -> Result<Front, StartError> {
+async fn start_front(cli: &Cli, files: &Files, place: Place, nodes: &[Node]) -> Result<Front, StartError> {
     let address = place.balancer();
     if cli.balancer == Program::Haproxy {
-        return Ok(Front::Haproxy(Haproxy::start(&cli.work(), file, address, &place.map(), cli.algorithm).await?));
+        let haproxy = Haproxy::start(&files.run, &files.balancer, address, &place.map(), cli.algorithm).await?;
+        return Ok(Front::Haproxy(haproxy));
     }
     let servers = (0..).zip(nodes);
     let servers = servers.map(|(index, node)| (node.name.to_owned(), (place.private(index), crate::place::SIP).into()));
