@@ -353,6 +353,21 @@ fn a_host_that_nobody_configured_is_called_only_when_the_dialplan_itself_names_i
 }
 
 #[test]
+fn local_channels_that_dial_each_other_are_not_more_than_a_call_may_have() {
+    let (locals, legs) = (["Local/1@default"; 4].join("&"), ["SIP/1004"; 10].join("&"));
+    let many = ["Local/4@default"; 10].join("&");
+    let mut scene = scene(&format!(
+        "[globals]\nN=0\n[default]\nexten => 1,1,Set(GLOBAL(N)=$[${{N}} + 1])\n same => n,Dial({locals})\n\
+         exten => 2,1,ExecIf($[${{N}} = 65]?Hangup(29):Hangup(1))\nexten => 3,1,Dial({many},2)\nexten => 4,1,Dial({legs})\n"
+    ));
+    assert!(!scene.call("1", 5).0);
+    assert_eq!(scene.call("2", 5), status(501), "the caller and 64 Local channels");
+    scene.call("3", 5);
+    assert_eq!(scene.phones[3].0.taken, 64);
+    finish(&mut scene);
+}
+
+#[test]
 fn digits_pass_between_info_and_events_and_a_menu_takes_them() {
     let mut scene = scene(
         "[default]\nexten => 1,1,Dial(SIP/1002,10)\nexten => 2,1,Answer()\n same => n,WaitExten(5)\nexten => 77,1,Echo()\n",

@@ -68,6 +68,8 @@ pub(super) struct Call {
     pub(super) dstchannel: String,
     /// How the call counts when it is not answered.
     pub(super) otherwise: Disposition,
+    /// A second, and how many Local channels were made in it.
+    pub(super) locals: (Instant, usize),
     /// What ran last, once the runner is gone.
     pub(super) last: (String, String),
 }
@@ -102,7 +104,28 @@ pub(super) struct Entrance {
     pub(super) items: Vec<(String, String)>,
 }
 
+/// How many are called at once for one call at most, however its Dials lead to each other; and how many Local channels run
+/// for it at once, or are made for it in one second.
+const BRANCHES: usize = 64;
+
 impl Call {
+    /// Whether one more may be called.
+    pub(super) fn has_room_for_leg(&self) -> bool {
+        // One of them is the caller.
+        self.legs.len() <= BRANCHES
+    }
+
+    /// Whether one more Local channel may be made, which counts as made then: those that fail at once could otherwise be
+    /// as many as there are ways through Dials that lead to each other.
+    pub(super) fn take_local(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.locals.0) >= std::time::Duration::from_secs(1) {
+            self.locals = (now, 0);
+        }
+        let free = self.locals.1 < BRANCHES && self.runners.len() <= BRANCHES;
+        self.locals.1 += usize::from(free);
+        free
+    }
+
     pub(super) fn key(&self, leg: u32) -> LegKey {
         LegKey { call: self.id, leg }
     }
@@ -222,6 +245,7 @@ impl Switch {
             answered: None,
             dstchannel: String::new(),
             otherwise: Disposition::Failed,
+            locals: (now, 0),
             last: (String::new(), String::new()),
         };
         self.calls.insert(id, call);

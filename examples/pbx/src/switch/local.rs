@@ -56,6 +56,10 @@ impl Switch {
             tracing::warn!(call = id, extension, context, "Local channels are too deep");
             return Err(Cause::EXCHANGE_ROUTING.into());
         }
+        if !call.take_local(now) {
+            tracing::warn!(call = id, extension, context, "too many Local channels");
+            return Err(Cause::CONGESTION.into());
+        }
         let dialling = call.runners.get(&parent).ok_or(Cause::NORMAL)?;
         let from = dialling.thread.facts();
         let facts = Facts {

@@ -108,6 +108,9 @@ impl Switch {
         let caller = self.caller_of(id, runner);
         let (channel, unique) = self.name_channel(now, technology, peer);
         let call = self.calls.get_mut(&id).ok_or(Cause::NORMAL)?;
+        if !call.has_room_for_leg() {
+            return Err(Cause::CONGESTION.into());
+        }
         let number = call.number();
         let (key, side, hops) = (call.key(number), call.other_side(), call.hops);
         let pair = call.pair(side).ok_or(Cause::TEMPORARY_FAILURE)?;
