@@ -15,7 +15,7 @@ use netsim::{Arrival, Conditions, Network, Node, Simulation};
 use pbx::{
     asterisk::file,
     cdr::{Disposition, Record},
-    config::{Account, Config, DialplanSource, IaxPeer, IaxRegistration, Secret},
+    config::{Account, Address, Config, DialplanSource, IaxPeer, IaxRegistration, Secret},
     dialplan::Dialplan,
     media::{self, End, Order},
     status::Status,
@@ -457,6 +457,61 @@ fn a_call_into_another_context_or_with_a_wrong_secret_is_refused() {
     assert!(!scene.call(0, "5600", 5).0, "a host that does not stand in the Dial");
     assert_eq!(scene.exchanges[1].records.len(), 1);
     scene.assert_empty();
+}
+
+/// The two of the thesis without registrations and secrets; `there`: the dialplan of the second.
+fn open_trunks(seed: u64, there: &str, change: impl Fn(&mut Config)) -> Scene {
+    let mut plans = thesis();
+    for plan in &mut plans {
+        plan.registrations.clear();
+    }
+    there.clone_into(&mut plans[1].dialplan);
+    let mut scene = Scene::new(seed, &plans, |config| {
+        let host = if config.iax.listen[0].ip().to_string().ends_with('2') { 3u8 } else { 2 };
+        for peer in &mut config.iax.peers {
+            (peer.secret, peer.qualify) = (None, None);
+            peer.username = Some(format!("zone{}", host - 1));
+            peer.address = Address::Fixed(SocketAddr::from(([192, 0, 2, host], 4569)).into());
+        }
+        change(config);
+    });
+    scene.run(Duration::from_secs(1));
+    scene.phone("1001", 0, Manner::Answers(Duration::ZERO));
+    scene.phone("1003", 0, Manner::Answers(Duration::ZERO));
+    scene
+}
+
+#[test]
+fn a_peer_that_proves_nothing_brings_no_more_calls_than_an_account() {
+    for (limit, answers) in [(None, false), (Some(5), true)] {
+        let mut scene = open_trunks(21, "[admin]\nexten => _1XXX,1,Answer()\nsame => n,Echo()\n", |config| {
+            config.limits.calls_per_account = if config.iax.peers[0].name == "zone2" { 1 } else { 10 };
+            config.iax.peers[0].max_calls = limit;
+        });
+        scene.exchanges[1].records.clear();
+        scene.begin(0, "1600", 30);
+        scene.run(Duration::from_secs(2));
+        assert_eq!(scene.call(1, "1600", 5).0, answers, "{limit:?}");
+        assert!(scene.phones[0].0.outcomes.pop().expect("it ended").answered);
+        scene.assert_empty();
+    }
+}
+
+#[test]
+fn a_call_does_not_go_back_to_where_it_came_from_by_another_peer() {
+    for back in ["IAX2/out/${EXTEN}@admin", "IAX2/zone1:1234@192.0.2.2/${EXTEN}@admin"] {
+        let there = format!("[admin]\nexten => _1XXX,1,Dial({back},5)\n");
+        let mut scene = open_trunks(22, &there, |config| {
+            let mut out = config.iax.peers[0].clone();
+            (out.name, out.may_call) = ("out".to_owned(), false);
+            config.iax.peers.push(out);
+        });
+        scene.exchanges[1].loses_path = true;
+        // Without a number that tells: only the address does.
+        assert!(!scene.call(0, "1777", 5).0, "{back}");
+        assert_eq!((scene.exchanges[0].records.len(), scene.exchanges[1].records.len()), (1, 1), "{back}");
+        scene.assert_empty();
+    }
 }
 
 #[test]

@@ -273,9 +273,13 @@ impl Switch {
         context: Option<&str>,
     ) -> Result<u32, Gone> {
         let call = self.calls.get_mut(&id).ok_or(Cause::NORMAL)?;
+        if !call.has_room_for_leg() {
+            return Err(Cause::CONGESTION.into());
+        }
         let leg = call.number();
         let caller = call.identity.person.number.clone();
-        if !self.horizon.may_dial(call, &caller, &peer.name) {
+        let call = self.calls.get(&id).ok_or(Cause::NORMAL)?;
+        if !self.horizon.may_dial(call, &caller, &peer.name, self.place_of(peer)) {
             tracing::debug!(call = id, peer = %peer.name, "not dialled: the call came from there");
             return Err(Cause::EXCHANGE_ROUTING.into());
         }

@@ -166,6 +166,8 @@ impl Switch {
             Some(("draining", Cause::SWITCH_CONGESTION))
         } else if self.calls.len() >= self.config.limits.calls {
             Some(("calls", Cause::CONGESTION))
+        } else if !self.has_room_for(peer) {
+            Some(("calls_per_account", Cause::CONGESTION))
         } else {
             None
         };
@@ -189,6 +191,7 @@ impl Switch {
                 .or_else(|| request.caller_name().map(|name| said(name.as_bytes())))
                 .unwrap_or_default(),
         };
+        let is_own_number = configured.is_none_or(|peer| peer.caller_number.is_none());
         let variables = request.variables();
         let path = variables.iter().find(|(name, _)| *name == VARIABLE).map(|(_, value)| *value);
         let remote = address.ip().to_string();
@@ -204,13 +207,21 @@ impl Switch {
             context,
             dialled: text_of(request.number()),
             language: request.language().map_or_else(|| "en".to_owned(), |it| said(it.as_bytes())),
-            origin: Horizon::origin(peer, path),
+            origin: Horizon::origin(peer, address, path, is_own_number),
             hops: HOPS,
             items: vec![("peerip".to_owned(), remote.clone()), ("recvip".to_owned(), remote)],
         };
         let id = self.enter(now, entrance);
         // Whatever its dialplan waits for, the peer need not wait for our ACCEPT.
         self.iax_accept(now, LegKey { call: id, leg: 0 });
+    }
+
+    /// Whether a peer may bring one more call: one that proves nothing, and of which nothing else is said, may not bring
+    /// more than an account.
+    fn has_room_for(&self, peer: &str) -> bool {
+        let bare = self.config.iax.peer(peer).is_none_or(|peer| peer.secret.is_none() && peer.max_calls.is_none());
+        let count = || self.calls.values().filter(|call| call.origin.over.as_deref() == Some(peer)).count();
+        !bare || count() < self.config.limits.calls_per_account
     }
 
     fn reject(&mut self, now: Instant, call: CallId, cause: Cause) {

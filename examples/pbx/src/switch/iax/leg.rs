@@ -1,9 +1,12 @@
 //! Legs on IAX2: what a call tells them.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use iax2::{
-    CallId, CommandError, DialError, DtmfPhase, Endpoint, Format, Formats, NewCall,
+    CallId, CommandError, DialError, DtmfPhase, Endpoint, Format, Formats, NewCall, Reachability,
     element::{Cause as IaxCause, Presentation},
     frame::Control,
 };
@@ -16,7 +19,7 @@ use super::{
         horizon,
         leg::{Kind, Leg, LegKey, Stage},
     },
-    SUSPECT, UNHEARD, setup,
+    LONGEST_UNHEARD, SUSPECT, UNHEARD, setup,
 };
 use crate::{
     config::{Codec, DEFAULT_CONTEXT},
@@ -167,7 +170,8 @@ impl Switch {
         };
         let mut iax = IaxLeg::new(now, called, true, None);
         let address = self.trunks.endpoint.as_ref().and_then(|endpoint| endpoint.call_address(called));
-        iax.unheard = now.checked_add(UNHEARD);
+        let reachability = self.trunks.endpoint.as_ref().and_then(|endpoint| endpoint.reachability(&peer.name));
+        iax.unheard = now.checked_add(patience(reachability));
         self.trunks.unheard.extend(iax.unheard.map(|at| (at, called)));
         let (_, unique) = self.name_channel(now, "IAX2", &peer.name);
         let leg = Leg {
@@ -199,7 +203,7 @@ impl Switch {
 
     /// Calls a configured peer, or one that is only in the Dial, if it is `named` there by the dialplan itself.
     fn begin(&mut self, now: Instant, peer: &IaxPeerRef, named: bool, new: &NewCall) -> Result<CallId, DialError> {
-        let configured = setup::configured(&self.config, &peer.name);
+        let (configured, place) = (setup::configured(&self.config, &peer.name), self.place_of(peer));
         let Some(endpoint) = &mut self.trunks.endpoint else { return Err(DialError::UnknownPeer) };
         let plain = peer.user.is_none() && peer.secret.is_none() && peer.port.is_none();
         if configured.is_some() && plain {
@@ -208,18 +212,7 @@ impl Switch {
         if !named && (configured.is_none() || peer.port.is_some()) {
             return Err(DialError::UnknownPeer);
         }
-        let address = match endpoint.peer_address(&peer.name) {
-            Some(mut address) => {
-                address.set_port(peer.port.unwrap_or(address.port()));
-                address
-            }
-            None => {
-                let host: sip_core::uri::HostPort = peer.name.parse().map_err(|_| DialError::UnknownPeer)?;
-                let mut address = setup::place(&host).ok_or(DialError::UnknownPeer)?;
-                address.set_port(peer.port.unwrap_or(address.port()));
-                address
-            }
-        };
+        let address = place.ok_or(DialError::UnknownPeer)?;
         self.trunks.passing += 1;
         let name = format!("call {}", self.trunks.passing);
         let passing = setup::passing_peer(&name, peer, configured, address);
@@ -228,6 +221,14 @@ impl Switch {
         // The call goes on without it; it was just added.
         let _ = endpoint.remove_peer(&name);
         called
+    }
+
+    /// Where a peer is, as far as that is known.
+    pub(in crate::switch) fn place_of(&self, peer: &IaxPeerRef) -> Option<SocketAddr> {
+        let known = self.trunks.endpoint.as_ref()?.peer_address(&peer.name);
+        let mut address = known.or_else(|| setup::place(&peer.name.parse().ok()?))?;
+        address.set_port(peer.port.unwrap_or(address.port()));
+        Some(address)
     }
 
     /// A call that came in has its place: its events are told of this leg.
@@ -345,6 +346,16 @@ fn offered(agreed: Option<&str>, codecs: &[Codec]) -> Formats {
     }
 }
 
+/// How long nothing at all may come from a peer that is called: longer when it is known to be far.
+fn patience(reachability: Option<Reachability>) -> Duration {
+    match reachability {
+        Some(Reachability::Reachable(time) | Reachability::Lagged(time)) => {
+            time.saturating_mul(2).clamp(UNHEARD, LONGEST_UNHEARD)
+        }
+        _ => UNHEARD,
+    }
+}
+
 /// Why a call could not even be begun.
 fn cause_of(error: DialError) -> Cause {
     match error {
@@ -352,5 +363,25 @@ fn cause_of(error: DialError) -> Cause {
         DialError::NoFormat => Cause::BEARER,
         DialError::TooLong => Cause(28),
         _ => Cause::ABSENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_far_is_given_twice_its_delay_within_bounds() {
+        let millis = Duration::from_millis;
+        for (reachability, patience) in [
+            (None, 700),
+            (Some(Reachability::Unknown), 700),
+            (Some(Reachability::Reachable(millis(20))), 700),
+            (Some(Reachability::Reachable(millis(600))), 1_200),
+            (Some(Reachability::Lagged(millis(1_500))), 3_000),
+            (Some(Reachability::Lagged(Duration::MAX)), 4_000),
+        ] {
+            assert_eq!(super::patience(reachability), millis(patience), "{reachability:?}");
+        }
     }
 }

@@ -24,8 +24,11 @@ use traffic::Traffic;
 pub(super) use leg::IaxLeg;
 
 /// How long a peer that we call may send nothing at all: after that the dialplan goes on. One repetition of the first frame
-/// falls into it.
+/// falls into it. A peer that is known to be far has twice its delay, up to [`LONGEST_UNHEARD`].
 const UNHEARD: Duration = Duration::from_millis(700);
+
+/// How long a caller waits at most for a peer of which nothing is heard.
+const LONGEST_UNHEARD: Duration = Duration::from_secs(4);
 
 /// How long a peer that was silent is not called again, unless it is heard of: by then a watched one is known to be gone.
 const SUSPECT: Duration = Duration::from_secs(5);
