@@ -14,6 +14,10 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
     pub http: SocketAddr,
 
+    /// Let others reach the page, when --http names an address of theirs: it has no password
+    #[arg(long)]
+    pub exposed: bool,
+
     /// What stands in front of the PBXs: our own balancer, or a real HAProxy with the thesis's haproxy.cfg
     #[arg(long, value_name = "PROGRAM", default_value = "tandem")]
     pub balancer: Program,
@@ -99,6 +103,12 @@ impl Cli {
         Duration::from_secs(self.talk.into())
     }
 
+    /// The page on an address that others can reach, though nobody asked for that.
+    #[must_use]
+    pub fn exposes_page(&self) -> bool {
+        !self.exposed && !self.http.ip().is_loopback()
+    }
+
     /// Where things are put.
     #[must_use]
     pub fn work(&self) -> PathBuf {
@@ -134,6 +144,14 @@ mod tests {
         {
             assert!(help.contains(word), "lacks {word}:\n{help}");
         }
+    }
+
+    #[test]
+    fn the_page_is_on_loopback_unless_it_is_exposed_on_purpose() {
+        let exposes = |arguments: &[&str]| Cli::parse_from([&["cluster"], arguments].concat()).exposes_page();
+        assert!(!exposes(&[]) && !exposes(&["--http", "[::1]:0"]) && !exposes(&["--http", "127.9.9.9:1"]));
+        assert!(exposes(&["--http", "0.0.0.0:8090"]) && exposes(&["--http", "[::]:8090"]));
+        assert!(!exposes(&["--http", "0.0.0.0:8090", "--exposed"]));
     }
 
     #[test]

@@ -45,6 +45,15 @@ const FIRST: Duration = Duration::from_millis(800);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The page on an address that others can reach.
+    #[error(
+        "refusing to show the page on {address}: it has no password, and can stop PBXs and place calls; \
+         listen on 127.0.0.1, or say --exposed"
+    )]
+    ExposedPage {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The files cannot be laid out.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -110,6 +119,9 @@ impl Cluster {
     /// # Errors
     /// Names the part that does not start, and why.
     pub async fn start(cli: &Cli) -> Result<Self, StartError> {
+        if cli.exposes_page() {
+            return Err(StartError::ExposedPage { address: cli.http });
+        }
         let (place, work) = (Place(cli.loopback), cli.work());
         let files = files::lay_out(cli.files.as_deref(), &work, cli.trunk)?;
         let listener =

@@ -11,7 +11,11 @@ use cluster::{
     phone::Phase,
     picture::{Phone, Picture},
 };
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -126,4 +130,48 @@ async fn a_mistake_in_the_files_is_told_with_its_place() {
     let arguments = ["cluster", "--http", "127.0.0.1:0", "--loopback", "79", "--work", &work, "--files", &files];
     let error = Cluster::start(&Cli::parse_from(arguments)).await.unwrap_err().to_string();
     assert!(error.contains("extensions.conf:2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_page_that_others_can_reach_is_refused_before_anything_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("work");
+    let arguments = ["cluster", "--http", "0.0.0.0:0", "--loopback", "80", "--work", work.to_str().unwrap()];
+    let error = Cluster::start(&Cli::parse_from(arguments)).await.unwrap_err().to_string();
+    assert!(error.contains("0.0.0.0:0") && error.contains("--exposed"), "{error}");
+    assert!(!work.exists());
+}
+
+/// The first line of the answer to a request with these headers.
+async fn ask(page: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(page).await.unwrap();
+    stream.write_all(format!("{request}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn only_the_page_itself_gives_orders() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let page = listener.local_addr().unwrap();
+    let (control, mut orders, _publisher) = Control::new();
+    tokio::spawn(cluster::http::serve(listener, control));
+    let given = tokio::spawn(async move {
+        let (order, reply) = orders.recv().await.unwrap();
+        reply.send(Ok(())).unwrap();
+        order
+    });
+    let stop = "POST /nodes/zone/stop HTTP/1.1\r\nContent-Length: 0\r\n";
+    for (request, why) in [
+        ("GET /status HTTP/1.1\r\nHost: rebound.example".to_owned(), "a name that was pointed here"),
+        (format!("{stop}Host: rebound.example\r\nX-Requested-By: page"), "a name that was pointed here"),
+        (format!("{stop}Host: {page}"), "a form of another page"),
+        (format!("{stop}Host: {page}\r\nX-Requested-By: page\r\nOrigin: http://other.example"), "another page"),
+    ] {
+        assert_eq!(ask(page, &request).await, "HTTP/1.1 403 Forbidden", "{why}");
+    }
+    let own = format!("{stop}Host: {page}\r\nX-Requested-By: page\r\nOrigin: http://{page}");
+    assert_eq!(ask(page, &own).await, "HTTP/1.1 204 No Content");
+    assert_eq!(given.await.unwrap(), Order::Stop { node: "zone".into() }, "and none of the others came through");
 }
