@@ -19,11 +19,11 @@ use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 pub use algorithm::{Algorithm, Candidate};
-use pool::{Finding, Pool, Server};
+use pool::{Pool, Server};
 use relay::{End, Times};
 
 /// What a balancer does.
@@ -200,10 +200,6 @@ async fn check(pool: Arc<Pool>, index: usize, from: Option<IpAddr>, every: Durat
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match timeout(every, relay::connect(from, server.address)).await {
-            Ok(Ok(_)) => server.found(Finding::Answers),
-            Ok(Err(error)) if relay::is_refusal(&error) => server.found(Finding::Refuses),
-            Ok(Err(_)) | Err(_) => server.found(Finding::Slow),
-        }
+        relay::check(server, from, every).await;
     }
 }

@@ -109,6 +109,14 @@ impl Server {
         let _ = up.wait_for(|up| !up).await;
     }
 
+    /// Takes in that a connection of a phone failed, and what that says of the server, if anything.
+    pub(super) fn failed(&self, finding: Option<Finding>) {
+        if let Some(finding) = finding {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            self.found(finding);
+        }
+    }
+
     /// Takes in what a check, or a connection of a phone, found.
     pub(super) fn found(&self, finding: Finding) {
         self.checked.store(true, Ordering::Relaxed);

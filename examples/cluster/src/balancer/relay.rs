@@ -73,20 +73,37 @@ pub(super) async fn serve(
             Ok(Err(error)) => {
                 tracing::debug!(server = server.name, %error, "a connection fails");
                 // The next phone need not find out by itself.
-                server.found(if is_refusal(&error) { Finding::Refuses } else { Finding::Slow });
+                server.failed(finding(&error));
             }
-            Err(_) => server.found(Finding::Slow),
+            Err(_) => server.failed(Some(Finding::Slow)),
         }
-        server.failed.fetch_add(1, Ordering::Relaxed);
         tried.push(index);
     }
     End::Nobody
 }
 
-/// Whether an error says that nobody is there, rather than that we could not ask.
-pub(super) fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
-    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
+/// Checks a server by connecting to it.
+pub(super) async fn check(server: &Server, from: Option<IpAddr>, within: Duration) {
+    let finding = match timeout(within, connect(from, server.address)).await {
+        Ok(Ok(_)) => Some(Finding::Answers),
+        Ok(Err(error)) => finding(&error),
+        Err(_) => Some(Finding::Slow),
+    };
+    match finding {
+        Some(finding) => server.found(finding),
+        None => tracing::debug!(server = server.name, "cannot be checked"),
+    }
+}
+
+/// What an error says of the server. `None` when it says only that we could not ask: no file descriptor, no free port,
+/// no such address of ours.
+fn finding(error: &io::Error) -> Option<Finding> {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
+    match error.kind() {
+        ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable => Some(Finding::Refuses),
+        TimedOut => Some(Finding::Slow),
+        _ => None,
+    }
 }
 
 async fn join(server: &Server, client: &mut TcpStream, mut stream: TcpStream, idle: Duration) -> End {
@@ -166,5 +183,51 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::{super::Config, *};
+
+    const TIMES: Times = Times { connect: Duration::from_secs(5), idle: Duration::from_secs(5) };
+
+    #[test]
+    fn our_own_errors_say_nothing_of_the_server() {
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, ConnectionRefused, OutOfMemory, PermissionDenied, TimedOut};
+        for kind in [AddrInUse, AddrNotAvailable, OutOfMemory, PermissionDenied] {
+            assert_eq!(finding(&kind.into()), None, "{kind}");
+        }
+        if cfg!(target_os = "linux") {
+            let too_many_files = io::Error::from_raw_os_error(24);
+            assert_eq!(finding(&too_many_files), None);
+        }
+        assert_eq!(finding(&TimedOut.into()), Some(Finding::Slow));
+        assert_eq!(finding(&ConnectionRefused.into()), Some(Finding::Refuses));
+    }
+
+    #[tokio::test]
+    async fn a_balancer_that_cannot_ask_leaves_its_servers_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let pool = Pool::new(&Config::new(address, vec![("a".to_owned(), address)]));
+        let server = &pool.servers[0];
+        // An address for documents (RFC 5737), which is none of ours: nothing can be sent from there.
+        let nowhere = Some(IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..4 {
+            check(server, nowhere, TIMES.connect).await;
+            let _phone = TcpStream::connect(address).await.unwrap();
+            let (client, source) = listener.accept().await.unwrap();
+            assert_eq!(serve(&pool, client, source.ip(), nowhere, TIMES).await, End::Nobody);
+        }
+        assert!(server.is_up() && !server.is_checked());
+        assert_eq!(server.failed.load(Ordering::Relaxed), 0);
+        check(server, None, TIMES.connect).await;
+        assert!(server.is_up() && server.is_checked());
+        drop(listener);
+        check(server, None, TIMES.connect).await;
+        assert!(!server.is_up());
     }
 }
