@@ -115,9 +115,7 @@ impl Machine {
             self.obey();
             self.publish();
             if self.done {
-                // What was said last is on its way.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                return;
+                return self.finish().await;
             }
             let (next, talking) = (self.next_time(), self.talk.is_some());
             tokio::select! {
@@ -128,6 +126,21 @@ impl Machine {
                 _ = keep_alive.tick() => self.keep_alive(),
                 _ = look.tick(), if talking => {}
             }
+        }
+    }
+
+    /// Lets what was said last leave. Who waits for the phone's end says for how long.
+    async fn finish(mut self) {
+        let finished = async {
+            for (_, wire) in self.wires.drain() {
+                wire.finish().await;
+            }
+        };
+        // What still arrives is of no use, but a connection would wait for it to be taken.
+        let take = async { while self.inputs.recv().await.is_some() {} };
+        tokio::select! {
+            () = finished => {}
+            () = take => {}
         }
     }
 

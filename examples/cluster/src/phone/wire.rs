@@ -8,7 +8,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     sync::mpsc,
-    task::AbortHandle,
+    task::JoinHandle,
 };
 
 /// How many messages may wait to be written.
@@ -17,11 +17,12 @@ const WAITING: usize = 256;
 /// How much is read at once.
 const PIECE: usize = 8 * 1024;
 
-/// A connection: dropping it closes it.
+/// A connection: dropping it closes it at once.
 #[derive(Debug)]
 pub(super) struct Wire {
-    writes: mpsc::Sender<Bytes>,
-    task: AbortHandle,
+    /// `None` when nothing more is to be written.
+    writes: Option<mpsc::Sender<Bytes>>,
+    task: JoinHandle<()>,
 }
 
 impl Wire {
@@ -44,12 +45,21 @@ impl Wire {
             // The phone may have gone.
             let _ = inputs.send(Input::Closed { connection: id, reason }).await;
         });
-        Self { writes, task: task.abort_handle() }
+        Self { writes: Some(writes), task }
     }
 
     /// Queues bytes. What finds no place is lost, as with a cable that is cut: the phone's timers notice.
     pub(super) fn write(&self, payload: Bytes) {
-        let _ = self.writes.try_send(payload);
+        if let Some(writes) = &self.writes {
+            let _ = writes.try_send(payload);
+        }
+    }
+
+    /// Closes it when all that waits is written. What arrives until then must be taken, or it never ends.
+    pub(super) async fn finish(mut self) {
+        self.writes = None;
+        // A panic was printed already.
+        let _ = (&mut self.task).await;
     }
 }
 
@@ -96,10 +106,64 @@ async fn carry(
                 return CloseReason::Broken;
             }
         }
+        let _ = writer.shutdown().await;
         CloseReason::Local
     };
     tokio::select! {
         reason = read => reason,
         reason = write => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use sip_core::{header::NameAddr, uri::Uri};
+    use sip_transaction::{
+        ListenerConfig, Target, Transport,
+        agent::{Agent, Config, Invite, Output},
+    };
+    use tokio::{net::TcpListener, time::timeout};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// An id such as an agent gives.
+    #[expect(clippy::disallowed_methods, reason = "no time passes here")]
+    fn id(to: SocketAddr) -> ConnectionId {
+        let mut agent = Agent::new(Config::default(), [7; 32]);
+        agent.add_listener(ListenerConfig::new(Transport::Tcp, to));
+        let uri: Uri = "sip:1001@127.0.0.1".parse().unwrap();
+        let invite = Invite::new(Target::tcp(to), uri.clone(), NameAddr::new(uri.clone()), NameAddr::new(uri));
+        agent.invite(Instant::now(), invite).unwrap();
+        loop {
+            if let Output::Connect { connection, .. } = agent.poll_output().unwrap() {
+                return connection;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_finishes_writes_all_that_waits_before_it_closes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let (arriving, mut inputs) = mpsc::channel(1);
+        let wire = Wire::open(id(to), to.ip(), to, arriving);
+        // More than the system takes at once.
+        let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+        for _ in 0..WAITING {
+            wire.write(piece.clone());
+        }
+        let read = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).await.unwrap();
+            all.len()
+        };
+        let take = async { while inputs.recv().await.is_some() {} };
+        let ((), (), length) = timeout(PATIENCE, async { tokio::join!(wire.finish(), take, read) }).await.unwrap();
+        assert_eq!(length, WAITING * piece.len());
     }
 }
