@@ -515,6 +515,48 @@ fn a_call_does_not_go_back_to_where_it_came_from_by_another_peer() {
 }
 
 #[test]
+fn two_calls_of_one_number_pass_at_once_unless_they_look_like_one_that_came_back() {
+    // What the first says of the caller, what the second one says instead, and how many of two calls reach the third.
+    for (said, configured, reach) in
+        [("1001", None, 1), ("", None, 2), ("anonymous", None, 2), ("1001", Some("500"), 2)]
+    {
+        let plan = |number, peers, dialplan: &str| Plan {
+            number,
+            peers,
+            registrations: Vec::new(),
+            dialplan: format!("[admin]\nexten => _1XXX,1,{dialplan}\n"),
+        };
+        let first = format!("Set(CALLERID(num)={said})\nsame => n,Dial(IAX2/near/${{EXTEN}}@admin,20)");
+        let plans = [
+            plan(2, vec!["near"], &first),
+            plan(3, vec!["left", "near"], "Dial(IAX2/near/${EXTEN}@admin,20)"),
+            plan(4, vec!["left"], "Ringing()\nsame => n,Wait(20)"),
+        ];
+        let mut scene = Scene::new(23, &plans, |config| {
+            let own =
+                if config.iax.peers.len() == 2 { 3 } else { 2 + 2 * u8::from(config.iax.peers[0].name == "left") };
+            for peer in &mut config.iax.peers {
+                let host = if peer.name == "near" { own + 1 } else { own - 1 };
+                (peer.secret, peer.qualify) = (None, None);
+                peer.username = Some("left".to_owned());
+                peer.address = Address::Fixed(SocketAddr::from(([192, 0, 2, host], 4569)).into());
+                peer.caller_number = configured.filter(|_| own == 3).map(str::to_owned);
+            }
+        });
+        scene.exchanges.iter_mut().for_each(|exchange| exchange.loses_path = true);
+        scene.run(Duration::from_secs(1));
+        scene.phone("1001", 0, Manner::Answers(Duration::ZERO));
+        scene.phone("1003", 0, Manner::Answers(Duration::ZERO));
+        scene.begin(0, "1777", 10);
+        scene.run(Duration::from_secs(1));
+        scene.begin(1, "1777", 10);
+        scene.run(Duration::from_secs(60));
+        assert_eq!(scene.exchanges[2].records.len(), reach, "{said:?}, {configured:?}");
+        scene.assert_empty();
+    }
+}
+
+#[test]
 fn keys_and_hold_pass_through_the_trunk() {
     let mut scene = Scene::of_thesis(5, |_| ());
     scene.begin(0, "1002", 30);
