@@ -112,6 +112,21 @@ fn a_trunk_of_pjsip_registers_and_is_known_by_its_addresses() {
 }
 
 #[test]
+fn two_endpoints_that_share_an_auth_are_an_error_and_a_trunk_without_a_password_may_be_called_as_it_likes() {
+    let pjsip = "[t]\ntype=transport\nbind=127.0.0.1\n[6001]\ntype=endpoint\nauth=shared\n[6002]\ntype=endpoint\n\
+                 auth=shared\n[bob]\ntype=endpoint\n[shared]\ntype=auth\nusername=bob\npassword=Ooth4ohx\n";
+    let loaded = asterisk::load_from(&mut |name| match name {
+        "pjsip.conf" => Ok(pjsip.to_owned()),
+        "extensions.conf" => Ok("[default]\nexten => 1,1,Answer()\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    });
+    let told = loaded.report.to_string();
+    assert_eq!(loaded.report.errors(), 1, "{told}");
+    assert!(told.contains("pjsip.conf:7: error: [6002]: [6001] has the user name `bob` too"), "{told}");
+    assert!(told.contains("expected one of its own"), "{told}");
+}
+
+#[test]
 fn mistakes_in_pjsip_conf_are_all_told_with_their_lines() {
     let told = told("pjsip-mistakes");
     for words in ["did you mean `endpoint`", "there is no section [auth6003]", "`type=wizard` is not supported"] {

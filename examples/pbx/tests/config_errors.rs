@@ -45,6 +45,12 @@ fn each_mistake_is_told_with_its_line_and_what_was_expected() {
         ("[extensions]\n\"6 0\" = \"echo\"", 2, &["letters, digits"]),
         ("[registration]\nmin_expires = \"2h\"\nmax_expires = \"1h\"", 2, &["at most max_expires"]),
         ("[[account]]\nname = \"1001\"\nsecret = \"x\"", 5, &["twice"]),
+        ("[[account]]\nname = \"1009\"\nsecret = \"x\"\nuser = \"1001\"", 6, &["user name of its own", "1009"]),
+        (
+            "[[account]]\nname = \"1009\"\nsecret = \"x\"\nuser = \"a\"\n[[account]]\nname = \"1008\"\nsecret = \"x\"\nuser = \"a\"",
+            8,
+            &["user name of its own", "1009"],
+        ),
         ("[[account]]\nname = \"10 01\"\nsecret = \"x\"", 2, &["letters, digits"]),
         ("[[account]]\nname = \"1009\"\nsecret = \"\"", 3, &["not empty"]),
         ("[[account]]\nname = \"1009\"", 1, &["missing field `secret`"]),

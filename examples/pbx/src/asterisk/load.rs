@@ -234,6 +234,17 @@ fn accounts(
             report.error(&place, format!("[{}]: there is a peer of this name already ({before})", account.name));
             continue;
         }
+        let same = |other: &&Account| other.has_password() && other.user() == account.user();
+        if let Some(other) = config.accounts.iter().find(same).filter(|_| account.has_password()) {
+            let message = format!(
+                "[{}]: [{}] has the user name `{}` too, so that nobody could tell whose a call is: expected one of its own",
+                account.name,
+                other.name,
+                account.user()
+            );
+            report.error(&place, message);
+            continue;
+        }
         sip::check_acl(&account.acl, &account.name, &place, report);
         places.accounts.push((account.name.clone(), place));
         config.accounts.push(account);

@@ -97,6 +97,12 @@ impl Account {
         self.user.as_deref().unwrap_or(&self.name)
     }
 
+    /// Whether it can prove who it is by a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.secret.is_some() || self.md5_secret.is_some()
+    }
+
     /// The number of its calls.
     #[must_use]
     pub fn number(&self) -> &str {

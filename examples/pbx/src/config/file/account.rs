@@ -1,6 +1,9 @@
 //! `[[account]]` and `[[sip.registration]]`.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use serde::Deserialize;
 use sip_core::uri::HostPort;
@@ -153,6 +156,7 @@ impl Checker<'_> {
 
 pub(super) fn accounts(check: &mut Checker<'_>, tables: &[Spanned<AccountTable>]) -> Vec<Account> {
     let mut seen = HashSet::new();
+    let mut users = HashMap::new();
     let mut accounts = Vec::new();
     for spanned in tables {
         let table = spanned.get_ref();
@@ -167,6 +171,15 @@ pub(super) fn accounts(check: &mut Checker<'_>, tables: &[Spanned<AccountTable>]
             account.trust_address || !account.trusted.is_empty() || !matches!(account.address, Address::Dynamic);
         if table.secret.is_none() && table.md5_secret.is_none() && !known {
             check.problem(spanned.span(), "missing field `secret`: without it nobody can register or call");
+        }
+        if account.has_password()
+            && let Some(other) = users.insert(account.user().to_owned(), account.name.clone())
+            && other != account.name
+        {
+            let span = table.user.as_ref().map_or_else(|| table.name.span(), Spanned::span);
+            let message =
+                format!("expected a user name of its own: the account {other:?} has {:?} too", account.user());
+            check.problem(span, message);
         }
         accounts.push(account);
     }

@@ -76,7 +76,10 @@ impl Gate {
         }
         let remembered = settings.remembered_nonces;
         let accounts = || config.accounts.iter();
-        let named = accounts().map(|account| (account.user().to_owned(), account.name.clone())).collect();
+        let named = accounts()
+            .filter(|account| account.has_password())
+            .map(|account| (account.user().to_owned(), account.name.clone()))
+            .collect();
         let of = |account: &Account| -> Vec<_> {
             let there = match &account.address {
                 Address::Fixed(host) if account.trust_address => config.socket(host, 0),
