@@ -49,7 +49,7 @@ pub fn nodes(files: &Files, place: Place, work: &Path) -> Result<Vec<Node>, Setu
         config.http.listen = Some(at(public, PAGE));
         config.cdr.path = Some(records.clone());
         // All phones come from the balancer's address.
-        config.limits.connections_per_address = config.limits.connections;
+        config.sip.balancers = vec![place.balancer().ip(), std::net::Ipv4Addr::LOCALHOST.into()];
         nodes.push(Node::new(key, name, config, &records));
     }
     Ok(nodes)

@@ -57,6 +57,10 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS=ADDRESS", value_parser = mapped)]
     pub map: Vec<(IpAddr, IpAddr)>,
 
+    /// Many phones come from this address, as from a balancer: no limit of connections and no ban by address; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub balancer: Vec<IpAddr>,
+
     /// The name of this system in call records and logs
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
@@ -159,6 +163,7 @@ impl Cli {
             config.sip.udp.clone_from(&self.udp);
             config.sip.tcp.clone_from(&self.tcp);
         }
+        config.sip.balancers.extend(&self.balancer);
         if !self.iax.is_empty() {
             config.iax.listen.clone_from(&self.iax);
         }

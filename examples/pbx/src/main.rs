@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     };
     if cli.to_toml.is_some() {
         eprint!("{report}");
+        if let Err(error) = config.check_exposure() {
+            eprintln!("note: --config will not start with this as it is: {error}");
+        }
         say(&config.to_toml());
         return ExitCode::SUCCESS;
     }

@@ -207,11 +207,7 @@ fn a_mistake_in_a_template_is_told_once() {
 
 #[test]
 fn the_files_of_the_trunked_cluster_load_unchanged() {
-    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/asterisk-cluster"));
-    if !data.is_dir() {
-        eprintln!("SKIPPED for want of {}: only the project's own like files were read", data.display());
-        return;
-    }
+    let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../cluster"));
     for server in ["pbx", "zone"] {
         let both = tempfile::tempdir().unwrap();
         let copy = |from: PathBuf| std::fs::copy(&from, both.path().join(from.file_name().unwrap())).unwrap();
@@ -258,4 +254,26 @@ fn a_folder_with_errors_does_not_start() {
     let started = pbx(&["--asterisk", folder("iax-mistakes").to_str().unwrap()]);
     assert_eq!(started.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&started.stderr).contains("iax.conf:"));
+}
+
+/// Loads files that are written here.
+fn loaded(files: &[(&str, &str)]) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    asterisk::load(folder.path())
+}
+
+const PLAN: (&str, &str) = ("extensions.conf", "[default]\nexten => 600,1,Echo()\n");
+
+#[test]
+fn the_general_section_is_found_whatever_its_case_and_a_second_one_is_warned_of() {
+    let sip = "[General]\nrealm=first\ncall-limit=0\n[1001]\ntype=friend\nhost=dynamic\nsecret=Shai3ohn\n[general]\nrealm=second\n";
+    let loaded = loaded(&[PLAN, ("sip.conf", sip)]);
+    let told = loaded.report.to_string();
+    assert!(told.contains("sip.conf:8: warning: a second [general] is left out: the first is at sip.conf:1"), "{told}");
+    let config = loaded.config.unwrap();
+    assert_eq!(config.sip.realm, "first");
+    assert_eq!(config.accounts[0].max_calls, None, "0 is no limit");
 }

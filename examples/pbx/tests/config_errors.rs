@@ -51,6 +51,7 @@ fn each_mistake_is_told_with_its_line_and_what_was_expected() {
             8,
             &["user name of its own", "1009"],
         ),
+        ("[sip]\nbalancers = [\"any\"]", 2, &["IP address"]),
         ("[[account]]\nname = \"10 01\"\nsecret = \"x\"", 2, &["letters, digits"]),
         ("[[account]]\nname = \"1009\"\nsecret = \"\"", 3, &["not empty"]),
         ("[[account]]\nname = \"1009\"", 1, &["missing field `secret`"]),

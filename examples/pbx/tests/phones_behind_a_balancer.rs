@@ -37,10 +37,15 @@ struct Scene {
 }
 
 impl Scene {
-    #[expect(clippy::disallowed_methods, reason = "the first moment of a clock that is simulated")]
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the first moment of a clock that is simulated")]
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
         let now = Instant::now();
         let mut config = Config::parse(Path::new("test"), pbx::config::DEMO).unwrap();
+        change(&mut config);
         config.generate_dialplan();
         let address: SocketAddr = "192.0.2.100:5060".parse().unwrap();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -226,4 +231,37 @@ fn a_phone_whose_connection_closed_is_unreachable_at_once_until_it_registers_aga
     let bindings = scene.status().accounts[1].bindings.clone();
     assert!(bindings.iter().any(|binding| binding.reachable), "{bindings:?}");
     assert!(scene.call());
+}
+
+#[test]
+fn a_balancer_that_is_named_may_bring_more_connections_than_one_phone_and_others_may_not() {
+    let mut scene = Scene::with(|config| config.sip.balancers = vec![BALANCER.parse().unwrap()]);
+    let local = "192.0.2.100:5060".parse().unwrap();
+    let mut accepted = |host: &str| {
+        let from = |port| format!("{host}:{port}").parse().unwrap();
+        (10_000..10_200)
+            .filter(|port| scene.switch.accept(scene.now, scene.listener, local, from(*port)).is_ok())
+            .count()
+    };
+    assert_eq!(accepted(BALANCER), 200);
+    assert_eq!(accepted("192.0.2.10"), 100);
+}
+
+#[test]
+fn one_phone_with_a_wrong_password_bans_no_other_phone_of_its_balancer() {
+    for (balancers, reached) in [(vec![BALANCER.parse().unwrap()], true), (vec![], false)] {
+        let mut scene = Scene::with(|config| config.sip.balancers = balancers);
+        scene.phones[0] =
+            Phone::over_tcp("1001", "wrong", "10.0.0.1:5060".parse().unwrap(), "192.0.2.100:5060".parse().unwrap(), 1);
+        for _ in 0..12 {
+            let now = scene.now;
+            scene.phones[0].register(now);
+            scene.run(Duration::from_secs(1));
+        }
+        assert!(!scene.phones[0].registered);
+        let now = scene.now;
+        scene.phones[1].register(now);
+        scene.run(Duration::from_secs(1));
+        assert_eq!(scene.phones[1].registered, reached);
+    }
 }

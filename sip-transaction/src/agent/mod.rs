@@ -192,6 +192,11 @@ impl Agent {
         self.endpoint.trust(address);
     }
 
+    /// Says that many peers come from an address, as from a balancer; see [`Endpoint::share`].
+    pub fn share(&mut self, address: IpAddr) {
+        self.endpoint.share(address);
+    }
+
     /// Sends a request outside of any dialog, without Via; [`Event::Response`] or [`Event::Failed`] tells what became
     /// of it. For INVITE see [`invite`](Self::invite).
     ///

@@ -97,6 +97,8 @@ pub struct Endpoint {
     connections: Connections,
     /// Addresses that are not strangers'.
     trusted: Recent<IpAddr, Secret>,
+    /// Addresses that many peers share.
+    shared: Vec<IpAddr>,
     /// Addresses that did not take TCP, each with the [era](Self::era) in which it did not.
     without_tcp: Recent<(SocketAddr, u64), Secret>,
     /// Targets that failed, each with the [era](Self::avoidance_era) in which it did.
@@ -139,6 +141,7 @@ impl Endpoint {
             server_keys: HashMap::default(),
             connections: Connections::new(secret),
             trusted: Recent::new(config.trusted_addresses, secret),
+            shared: Vec::new(),
             without_tcp: Recent::new(1_024, secret),
             avoided: Recent::new(1_024, secret),
             resolver: Resolver::new(config.resolve, resolver_seed),
@@ -168,6 +171,12 @@ impl Endpoint {
     /// The table of such addresses is bounded; those that nothing was heard of for longest are forgotten first.
     pub fn trust(&mut self, address: IpAddr) {
         self.trusted.insert(address);
+    }
+
+    /// Says that many peers come from an address, as from a balancer: the limit of connections by address does not count
+    /// there.
+    pub fn share(&mut self, address: IpAddr) {
+        self.shared.push(address.to_canonical());
     }
 
     /// Takes back [`trust`](Self::trust).

@@ -33,7 +33,9 @@ impl Endpoint {
             .ok_or(Refused::Listener)?;
         let refused = if self.connections.len() >= self.config.connections {
             Some(Refused::Total)
-        } else if self.connections.inbound_from(remote.ip()) >= self.config.connections_per_address {
+        } else if !self.shared.contains(&remote.ip().to_canonical())
+            && self.connections.inbound_from(remote.ip()) >= self.config.connections_per_address
+        {
             Some(Refused::Address)
         } else {
             None

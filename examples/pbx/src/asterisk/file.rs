@@ -156,7 +156,27 @@ pub fn read(
             return None;
         }
     }
-    Some(File { sections: reader.sections })
+    let mut file = File { sections: reader.sections };
+    one_general(&mut file, problems);
+    Some(file)
+}
+
+/// `[general]` is one section, whatever its case; what comes under its name again is left out, as Asterisk does.
+fn one_general(file: &mut File, problems: &mut Vec<Problem>) {
+    let mut first: Option<Place> = None;
+    file.sections.retain_mut(|section| {
+        if section.template || !section.name.eq_ignore_ascii_case("general") {
+            return true;
+        }
+        if let Some(before) = &first {
+            let message = format!("a second [general] is left out: the first is at {before}");
+            problems.push(Problem { place: Some(section.place.clone()), severity: Severity::Warning, message });
+            return false;
+        }
+        first = Some(section.place.clone());
+        section.name = "general".to_owned();
+        true
+    });
 }
 
 struct Reader<'a> {

@@ -201,7 +201,7 @@ impl Reader<'_> {
                 "rtptimeout" => sip.media_timeout = report.seconds(entry),
                 "register" => registers.push(entry),
                 "fromdomain" => self.general.from_domain = Some(entry.value.clone()).filter(|text| !text.is_empty()),
-                "call-limit" => self.general.max_calls = report.count(entry, 10_000),
+                "call-limit" => self.general.max_calls = report.count(entry, 10_000).filter(|count| *count > 0),
                 "transport" => self.general.transport = transport(entry, report),
                 "dtmfmode" => self.general.dtmf = dtmf(entry, report),
                 "qualify" => self.general.qualify = qualify(entry, report),

@@ -32,7 +32,7 @@ impl Config {
             }
         };
         self.sip.udp.iter_mut().chain(&mut self.sip.tcp).chain(&mut self.iax.listen).for_each(socket);
-        self.sip.trusted.iter_mut().for_each(|ip| *ip = one(*ip));
+        self.sip.trusted.iter_mut().chain(&mut self.sip.balancers).for_each(|ip| *ip = one(*ip));
         if let Some(ip) = self.sip.advertised.as_ref().and_then(|text| text.parse().ok()) {
             self.sip.advertised = Some(one(ip).to_string());
         }

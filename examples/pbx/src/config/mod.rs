@@ -79,6 +79,7 @@ impl Default for Config {
                 advertised: None,
                 realm: "tandem".to_owned(),
                 trusted: Vec::new(),
+                balancers: Vec::new(),
                 algorithms: vec![Algorithm::Md5],
                 nonce_time: Duration::from_secs(300),
             },
@@ -143,6 +144,8 @@ pub struct Sip {
     pub realm: String,
     /// Addresses that may call without a password.
     pub trusted: Vec<IpAddr>,
+    /// Addresses that many phones come from: neither the limit of connections by address nor the ban of guessers counts there.
+    pub balancers: Vec<IpAddr>,
     /// The digest algorithms to offer, the preferred one first.
     pub algorithms: Vec<Algorithm>,
     /// How long a digest nonce is accepted.

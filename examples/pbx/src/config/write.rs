@@ -115,6 +115,7 @@ impl Writer {
         self.maybe("advertised", sip.advertised.as_ref());
         self.string("realm", &sip.realm);
         self.list("trusted", &sip.trusted);
+        self.list("balancers", &sip.balancers);
         self.list("digest", sip.algorithms.iter().map(|algorithm| algorithm.as_str()));
         self.time("nonce_time", sip.nonce_time);
         for registration in &config.registrations {

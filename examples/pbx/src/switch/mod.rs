@@ -159,7 +159,7 @@ impl Switch {
             connections_per_address: limits.connections_per_address,
             ..sip_transaction::Config::default()
         };
-        let agent = Agent::new(
+        let mut agent = Agent::new(
             agent::Config {
                 endpoint,
                 // Two sides a call, and those that are only asked for their password.
@@ -171,6 +171,7 @@ impl Switch {
             },
             agent_seed,
         );
+        config.sip.balancers.iter().for_each(|address| agent.share(*address));
         let [a, b, c, d, e, f, g, h, ..] = node_seed;
         let mut switch = Self {
             trunks: iax::Trunks::new(&config, trunk_seed, now, wall),

@@ -46,6 +46,7 @@ struct SipTable {
     advertised: Option<Spanned<String>>,
     realm: Option<Spanned<String>>,
     trusted: Vec<Spanned<String>>,
+    balancers: Vec<Spanned<String>>,
     digest: Option<Vec<Spanned<String>>>,
     nonce_time: Option<Spanned<Time>>,
     registration: Vec<account::RegistrationTable>,
@@ -278,10 +279,15 @@ fn sip(check: &mut Checker<'_>, table: &SipTable, default: Sip) -> Sip {
         tcp,
         advertised,
         realm: realm.unwrap_or(default.realm),
-        trusted: table.trusted.iter().filter_map(|value| check.text(value, IP, |text| text.parse().ok())).collect(),
+        trusted: addresses(check, &table.trusted),
+        balancers: addresses(check, &table.balancers),
         algorithms: algorithms(check, table.digest.as_ref()),
         nonce_time: check.time(table.nonce_time.as_ref(), default.nonce_time),
     }
+}
+
+fn addresses(check: &mut Checker<'_>, values: &[Spanned<String>]) -> Vec<IpAddr> {
+    values.iter().filter_map(|value| check.text(value, IP, |text| text.parse().ok())).collect()
 }
 
 fn algorithms(check: &mut Checker<'_>, values: Option<&Vec<Spanned<String>>>) -> Vec<Algorithm> {

@@ -76,10 +76,9 @@ impl Gate {
         }
         let remembered = settings.remembered_nonces;
         let accounts = || config.accounts.iter();
-        let named = accounts()
-            .filter(|account| account.has_password())
-            .map(|account| (account.user().to_owned(), account.name.clone()))
-            .collect();
+        // Only whoever can prove a user name has it: an account without a secret must not take over another's.
+        let named = accounts().filter(|account| account.has_password());
+        let named = named.map(|account| (account.user().to_owned(), account.name.clone())).collect();
         let of = |account: &Account| -> Vec<_> {
             let there = match &account.address {
                 Address::Fixed(host) if account.trust_address => config.socket(host, 0),
@@ -92,7 +91,9 @@ impl Gate {
         let limited = accounts().filter(|account| !account.acl.is_empty());
         let rules = limited.map(|account| (account.name.clone(), account.acl.clone())).collect();
         let trusted = config.sip.trusted.iter().map(IpAddr::to_canonical).collect();
-        let guard = GuardConfig { exempt: config.sip.trusted.clone(), ..GuardConfig::default() };
+        // Behind a balancer one phone with a wrong password would ban all others.
+        let exempt = config.sip.trusted.iter().chain(&config.sip.balancers).copied().collect();
+        let guard = GuardConfig { exempt, ..GuardConfig::default() };
         let watched = guard.sources;
         let authenticator = Authenticator::new(settings, seed, now);
         Self {
@@ -112,6 +113,9 @@ impl Gate {
     pub(in crate::switch) fn decide(&mut self, now: Instant, request: &Request, source: &Source) -> Decision {
         let ip = source.remote.ip().to_canonical();
         if let Some((_, account)) = self.networks.iter().find(|(network, _)| network.contains(ip)) {
+            if !self.may_come_from(account, ip) {
+                return Decision::Refused { status: StatusCode::FORBIDDEN, reason: "acl" };
+            }
             return Decision::Trusted { account: Some(account.clone()) };
         }
         if self.trusted.contains(&ip) {
@@ -225,4 +229,41 @@ fn values(challenges: &Challenges) -> Vec<Bytes> {
         text.freeze()
     };
     challenges.values().iter().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Instant};
+
+    use sip_core::{Limits, Message};
+    use sip_transaction::{Endpoint, ListenerConfig, Transport};
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant can only be had from the clock")]
+    fn an_account_that_is_known_by_its_address_is_held_to_its_rules_too() {
+        let text = "[[account]]\nname = 'carrier'\ntrusted = ['192.0.2.0/24']\n\
+                    acl = ['deny 0.0.0.0/0', 'permit 192.0.2.1']\n";
+        let config = Config::parse(Path::new("test"), text).unwrap();
+        let now = Instant::now();
+        let mut gate = Gate::new(&config, [1; 32], now);
+        let mut endpoint = Endpoint::new(sip_transaction::Config::default(), [1; 32]);
+        let local = "192.0.2.100:5060".parse().unwrap();
+        let listener = endpoint.add_listener(ListenerConfig::new(Transport::Udp, local));
+        let invite = b"INVITE sip:600@192.0.2.100 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+                       From: <sip:a@192.0.2.1>;tag=1\r\nTo: <sip:600@192.0.2.100>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n";
+        let Ok(Message::Request(invite)) = Message::parse(Bytes::from_static(invite), &Limits::default()) else {
+            panic!("it is a request")
+        };
+        let mut decide = |remote: &str| {
+            let remote = remote.parse().unwrap();
+            let source = Source { transport: Transport::Udp, listener, remote, local, connection: None };
+            gate.decide(now, &invite, &source)
+        };
+        let permitted = decide("192.0.2.1:5060");
+        assert!(matches!(&permitted, Decision::Trusted { account: Some(name) } if name == "carrier"), "{permitted:?}");
+        let denied = decide("192.0.2.2:5060");
+        assert!(matches!(denied, Decision::Refused { reason: "acl", .. }), "{denied:?}");
+    }
 }
