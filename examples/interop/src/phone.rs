@@ -458,7 +458,7 @@ impl Phone {
     fn answer(&mut self, response: &Message, method: &str, uri: &str) -> Option<String> {
         let proxy = response.status() == Some(407);
         let name = if proxy { "Proxy-Authenticate" } else { "WWW-Authenticate" };
-        let challenge = response.all(name).find(|it| !it.contains("SHA"))?.to_owned();
+        let challenge = response.all(name).find(|it| !it.contains("algorithm=SHA"))?.to_owned();
         let value = |name: &str| {
             let (_, rest) = challenge.split_once(&format!("{name}="))?;
             Some(rest.trim_start_matches('"').split(['"', ',']).next().unwrap_or_default().to_owned())
