@@ -1,0 +1,29 @@
+//! The PBX, the cluster and the dispatcher beside real programs; a file for each scenario, one binary so that it links once.
+
+mod a_call_crosses_the_trunk;
+mod a_call_within_one_pbx_stays_there;
+mod a_phone_that_moves_goes_on;
+mod a_spraying_source_hears_nothing;
+mod a_stopped_pbx_delays_no_call;
+mod baresip_hears_itself_at_600;
+mod baresip_hears_the_milliwatt_at_601;
+mod both_pbxs_come_back;
+mod calls_end_as_the_rfc_says;
+mod calls_go_on_behind_a_dispatcher;
+mod early_media_is_heard_before_the_answer;
+mod every_call_has_a_record;
+mod failures_end_both_legs;
+mod five_hundred_calls_lose_no_packet;
+mod garbage_does_not_stop_calls;
+mod iaxmodem_registers_calls_and_is_called;
+mod linphone_registers_and_calls_600;
+mod many_calls_leak_nothing;
+mod phones_alternate_behind_haproxy;
+mod sipp_places_2000_calls_between_phones;
+mod sipp_places_2000_calls_to_600;
+mod term_cuts_no_running_call;
+mod the_cluster_page_shows_it_all;
+mod the_page_shows_calls;
+mod the_peers_themselves;
+mod two_baresips_talk;
+mod two_hundred_calls_cross_one_trunk;
