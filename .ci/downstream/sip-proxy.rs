@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Ok(Message::Request(request)) = Message::parse(text[..].into(), &Limits::default()) else { panic!("a request") };
     let local = "192.0.2.9:5060".parse()?;
     let listener = Endpoint::new(Default::default(), [0; 32]).add_listener(ListenerConfig::new(Transport::Udp, local));
-    let source = Source { transport: Transport::Udp, listener, remote: "192.0.2.1:5060".parse()?, local, connection: None };
+    let source = Source { transport: Transport::Udp, listener, remote: "192.0.2.1:5060".parse()?, local, connection: None, received: None };
     let now = Instant::now();
     let mut registrar = Registrar::new(Config::default(), [7; 32]);
     assert_eq!(registrar.register(now, &request, &source, Authority::User(b"alice")).status().as_u16(), 200);

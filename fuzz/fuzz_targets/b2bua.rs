@@ -114,7 +114,10 @@ impl World {
         match step {
             Step::Say(say) => {
                 if let Some((source, payload)) = self.peer.say(say) {
-                    self.agent.handle_input(self.now, Input::Datagram { listener: self.listener, source, payload });
+                    self.agent.handle_input(
+                        self.now,
+                        Input::Datagram { listener: self.listener, source, payload, received: None },
+                    );
                 }
             }
             Step::Forward { pick } if !self.held.is_empty() => {

@@ -39,6 +39,7 @@ static FLOWS: LazyLock<[Source; 4]> = LazyLock::new(|| {
         remote: remote.parse().unwrap(),
         local,
         connection: None,
+        received: None,
     };
     let mut connection = |remote: &str| Source {
         transport: Transport::Tcp,

@@ -74,7 +74,10 @@ impl World {
         match step {
             Step::Say(say) => {
                 if let Some((source, payload)) = self.peer.say(say) {
-                    self.agent.handle_input(now, Input::Datagram { listener: self.listener, source, payload });
+                    self.agent.handle_input(
+                        now,
+                        Input::Datagram { listener: self.listener, source, payload, received: None },
+                    );
                 }
             }
             Step::Invite { to, offer, credentials } => {

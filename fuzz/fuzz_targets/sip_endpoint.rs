@@ -188,8 +188,12 @@ fuzz_target!(|steps: Vec<Step>| {
 });
 
 fn run(step: Step, endpoint: &mut Endpoint, world: &mut World, now: &mut Instant, udp: ListenerId, tcp: ListenerId) {
-    let datagram =
-        |from, payload: Vec<u8>| Input::Datagram { listener: udp, source: address(from), payload: payload.into() };
+    let datagram = |from, payload: Vec<u8>| Input::Datagram {
+        listener: udp,
+        source: address(from),
+        payload: payload.into(),
+        received: None,
+    };
     match step {
         Step::Datagram { from, payload } => endpoint.handle_input(*now, datagram(from, payload)),
         Step::Request { from, method, branch, old, change } => {

@@ -180,7 +180,8 @@ impl Node for Robot {
     fn arrive(&mut self, now: Instant, arrival: Arrival) {
         self.now = now;
         if let Arrival::Datagram { from, payload, .. } = arrival {
-            let input = Input::Datagram { listener: self.listener, source: from, payload: payload.into() };
+            let input =
+                Input::Datagram { listener: self.listener, source: from, payload: payload.into(), received: None };
             self.agent.handle_input(now, input);
         }
     }

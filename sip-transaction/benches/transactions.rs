@@ -45,7 +45,10 @@ fn requests(method: &str) -> Vec<Bytes> {
 
 /// Hands a datagram over and answers what it asks with these statuses.
 fn serve(endpoint: &mut Endpoint, now: Instant, listener: ListenerId, payload: Bytes, statuses: &[StatusCode]) {
-    endpoint.handle_input(now, Input::Datagram { listener, source: ([192, 0, 2, 1], 5060).into(), payload });
+    endpoint.handle_input(
+        now,
+        Input::Datagram { listener, source: ([192, 0, 2, 1], 5060).into(), payload, received: None },
+    );
     while let Some(output) = endpoint.poll_output() {
         if let Output::Event(Event::Request { id, request, .. }) = output {
             for status in statuses {

@@ -139,7 +139,8 @@ impl World {
         if let Some((to, payload)) = self.wires.remove(place) {
             let side = &mut self.sides[to];
             let source = ADDRESSES[1 - to].parse().unwrap();
-            side.agent.handle_input(self.now, Input::Datagram { listener: side.listener, source, payload });
+            side.agent
+                .handle_input(self.now, Input::Datagram { listener: side.listener, source, payload, received: None });
             self.drain();
         }
     }

@@ -165,7 +165,8 @@ impl Node for Phone {
         self.now = now;
         if let Arrival::Datagram { from, payload, .. } = arrival {
             let payload = Bytes::from(payload);
-            self.agent.handle_input(now, Input::Datagram { listener: self.listener, source: from, payload });
+            self.agent
+                .handle_input(now, Input::Datagram { listener: self.listener, source: from, payload, received: None });
         }
     }
 

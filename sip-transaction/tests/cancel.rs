@@ -24,7 +24,7 @@ fn ringing() -> (Endpoint, ListenerId, ServerId, std::time::Instant) {
 }
 
 fn receive(endpoint: &mut Endpoint, now: std::time::Instant, listener: ListenerId, source: SocketAddr, payload: Bytes) {
-    endpoint.handle_input(now, Input::Datagram { listener, source, payload });
+    endpoint.handle_input(now, Input::Datagram { listener, source, payload, received: None });
 }
 
 fn cancel() -> Bytes {

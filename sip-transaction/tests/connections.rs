@@ -117,7 +117,7 @@ fn a_thousand_idle_connections_do_not_disturb_and_are_gone_after_their_deadline(
         endpoint.accept(now, tcp, bob(), SocketAddr::from(([198, 51, 100, 1], port))).unwrap();
     }
     let payload = arriving("OPTIONS", 1, "192.0.2.1", "z9hG4bK1");
-    endpoint.handle_input(now, Input::Datagram { listener: udp, source: alice(), payload });
+    endpoint.handle_input(now, Input::Datagram { listener: udp, source: alice(), payload, received: None });
     assert!(matches!(drain(&mut endpoint).0[..], [Event::Request { .. }]));
     assert_eq!(run(&mut endpoint, now, SECOND * 10).len(), 1_000);
     assert_eq!(endpoint.snapshot().connections, 0);
@@ -295,7 +295,8 @@ fn time_that_runs_backwards_is_taken_as_standing_still() {
     endpoint.send_request(now, request("OPTIONS", 1), Target::udp(alice())).unwrap();
     endpoint.handle_timeout(now - SECOND * 500);
     let payload = arriving("OPTIONS", 1, "192.0.2.1", "z9hG4bK1");
-    endpoint.handle_input(now - SECOND * 100, Input::Datagram { listener: udp, source: alice(), payload });
+    endpoint
+        .handle_input(now - SECOND * 100, Input::Datagram { listener: udp, source: alice(), payload, received: None });
     let _ = drain(&mut endpoint);
     endpoint.handle_timeout(now + MS(499));
     assert!(drain(&mut endpoint).1.is_empty());

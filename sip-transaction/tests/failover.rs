@@ -36,7 +36,7 @@ fn branch(request: &Request) -> Bytes {
 
 fn answer(endpoint: &mut Endpoint, now: Instant, listener: ListenerId, from: SocketAddr, to: &Request, code: u16) {
     let payload = response(to, code).to_bytes();
-    endpoint.handle_input(now, Input::Datagram { listener, source: from, payload });
+    endpoint.handle_input(now, Input::Datagram { listener, source: from, payload, received: None });
 }
 
 #[test]

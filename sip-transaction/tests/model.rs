@@ -130,7 +130,7 @@ impl World {
     }
 
     fn datagram(&mut self, source: SocketAddr, payload: impl Into<Bytes>) {
-        let input = Input::Datagram { listener: self.udp, source, payload: payload.into() };
+        let input = Input::Datagram { listener: self.udp, source, payload: payload.into(), received: None };
         self.endpoint.handle_input(self.now, input);
     }
 

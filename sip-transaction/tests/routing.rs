@@ -21,7 +21,8 @@ fn route(via: &str, source: &str) -> (String, SocketAddr) {
     let now = support::origin();
     let text = String::from_utf8(arriving("OPTIONS", 1, "x", "y").to_vec()).unwrap();
     let payload = Bytes::from(text.replace("SIP/2.0/UDP x;branch=y", via));
-    endpoint.handle_input(now, Input::Datagram { listener: udp, source: source.parse().unwrap(), payload });
+    endpoint
+        .handle_input(now, Input::Datagram { listener: udp, source: source.parse().unwrap(), payload, received: None });
     let (events, _) = drain(&mut endpoint);
     let [Event::Request { id, request, .. }] = &events[..] else { panic!("{events:?}") };
     let seen = request.headers().get(&sip_core::header::HeaderName::VIA).unwrap();
@@ -95,7 +96,7 @@ fn ipv6_sources_are_noted_and_answered() {
     let now = support::origin();
     let source: SocketAddr = "[2001:db8::1]:40000".parse().unwrap();
     let payload = arriving("OPTIONS", 1, "[2001:db8::99];rport", "z9hG4bK1");
-    endpoint.handle_input(now, Input::Datagram { listener, source, payload });
+    endpoint.handle_input(now, Input::Datagram { listener, source, payload, received: None });
     let (events, _) = drain(&mut endpoint);
     let [Event::Request { id, request, .. }] = &events[..] else { panic!("{events:?}") };
     let via = request.headers().require::<Via>().unwrap();
@@ -211,7 +212,10 @@ fn after_the_fallback_a_large_invite_is_retransmitted_like_any_other() {
     endpoint.handle_timeout(now + MS(500));
     assert_eq!(payloads(&drain(&mut endpoint).1), first);
     let answer = response(&support::parse_request(&first[0]), 200).to_bytes();
-    endpoint.handle_input(now + MS(600), Input::Datagram { listener: udp, source: alice(), payload: answer });
+    endpoint.handle_input(
+        now + MS(600),
+        Input::Datagram { listener: udp, source: alice(), payload: answer, received: None },
+    );
     assert!(matches!(drain(&mut endpoint).0[..], [Event::Response { id: answered, .. }] if answered == id));
 }
 

@@ -11,7 +11,7 @@ use sip_transaction::{Config, Endpoint, Event, Input, ListenerId, Target};
 use support::{MS, alice, arriving, drain, endpoint, payloads, request, response};
 
 fn receive(endpoint: &mut Endpoint, now: Instant, listener: ListenerId, source: SocketAddr, payload: Bytes) {
-    endpoint.handle_input(now, Input::Datagram { listener, source, payload });
+    endpoint.handle_input(now, Input::Datagram { listener, source, payload, received: None });
 }
 
 /// Runs an endpoint without a network for a while; what it sends is returned.

@@ -72,7 +72,7 @@ impl Scene {
 
     fn answer(&mut self, response: &Response) -> Option<Request> {
         let (listener, payload) = (self.listener, response.to_bytes());
-        let input = Input::Datagram { listener, source: THERE.parse().unwrap(), payload };
+        let input = Input::Datagram { listener, source: THERE.parse().unwrap(), payload, received: None };
         self.switch.handle_input(self.now, input);
         self.sent()
     }

@@ -201,7 +201,9 @@ fn a_call_whose_answer_is_never_acknowledged_leaves_its_record_when_the_program_
           v=0\r\no=- 1 1 IN IP4 192.0.2.55\r\ns=-\r\nc=IN IP4 192.0.2.55\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n\
           a=sendrecv\r\n",
     );
-    exchange.switch.handle_input(now, Input::Datagram { listener: exchange.listener, source: caller, payload });
+    exchange
+        .switch
+        .handle_input(now, Input::Datagram { listener: exchange.listener, source: caller, payload, received: None });
     let mut answered = false;
     let mut turn = |exchange: &mut Exchange, now| {
         while let Some(output) = exchange.switch.poll_output() {

@@ -130,7 +130,10 @@ impl Node for Exchange {
             if to == self.iax {
                 self.switch.handle_trunk(now, from, payload);
             } else {
-                self.switch.handle_input(now, Input::Datagram { listener: self.listener, source: from, payload });
+                self.switch.handle_input(
+                    now,
+                    Input::Datagram { listener: self.listener, source: from, payload, received: None },
+                );
             }
         }
     }

@@ -18,7 +18,7 @@
 //! # let listener = Endpoint::new(Default::default(), [0; 32])
 //! #     .add_listener(ListenerConfig::new(Transport::Udp, local));
 //! # let remote = "192.0.2.1:5060".parse().unwrap();
-//! # let source = Source { transport: Transport::Udp, listener, remote, local, connection: None };
+//! # let source = Source { transport: Transport::Udp, listener, remote, local, connection: None, received: None };
 //!
 //! # #[allow(clippy::disallowed_methods)]
 //! let now = Instant::now();

@@ -32,13 +32,20 @@ impl Scene {
 
     fn udp(&self, remote: &str) -> Source {
         let remote = remote.parse().unwrap();
-        Source { transport: Transport::Udp, listener: self.udp, remote, local: local(), connection: None }
+        Source {
+            transport: Transport::Udp,
+            listener: self.udp,
+            remote,
+            local: local(),
+            connection: None,
+            received: None,
+        }
     }
 
     fn tcp(&mut self, remote: &str) -> Source {
         let remote = remote.parse().unwrap();
         let connection = Some(self.endpoint.accept(self.now, self.tcp, local(), remote).unwrap());
-        Source { transport: Transport::Tcp, listener: self.tcp, remote, local: local(), connection }
+        Source { transport: Transport::Tcp, listener: self.tcp, remote, local: local(), connection, received: None }
     }
 
     /// Registers as alice over UDP.

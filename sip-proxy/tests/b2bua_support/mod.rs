@@ -110,7 +110,8 @@ impl Node for Phone {
 
     fn arrive(&mut self, now: Instant, arrival: Arrival) {
         if let Arrival::Datagram { from, payload, .. } = arrival {
-            let input = Input::Datagram { listener: self.listener, source: from, payload: payload.into() };
+            let input =
+                Input::Datagram { listener: self.listener, source: from, payload: payload.into(), received: None };
             self.agent.handle_input(now, input);
         }
     }
@@ -260,7 +261,8 @@ impl Node for Pbx {
 
     fn arrive(&mut self, now: Instant, arrival: Arrival) {
         if let Arrival::Datagram { from, payload, .. } = arrival {
-            let input = Input::Datagram { listener: self.listener, source: from, payload: payload.into() };
+            let input =
+                Input::Datagram { listener: self.listener, source: from, payload: payload.into(), received: None };
             self.agent.handle_input(now, input);
         }
     }

@@ -29,7 +29,7 @@
 //!       From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:600@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
 //!       Contact: <sip:a@192.0.2.2>\r\nContent-Length: 0\r\n\r\n",
 //! );
-//! agent.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload });
+//! agent.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload, received: None });
 //! let mut sent = Vec::new();
 //! while let Some(output) = agent.poll_output() {
 //!     match output {

@@ -440,7 +440,12 @@ impl Sockets {
                 match std::task::ready!(receiving.poll_recv_from(context, &mut buffer)) {
                     Ok(source) => {
                         let payload = Bytes::copy_from_slice(buffer.filled());
-                        return Poll::Ready(Arrival::Input(Input::Datagram { listener, source, payload }));
+                        return Poll::Ready(Arrival::Input(Input::Datagram {
+                            listener,
+                            source,
+                            payload,
+                            received: None,
+                        }));
                     }
                     // Some systems report here that an earlier datagram did not arrive.
                     Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sip_core::message::Mandatory;
@@ -76,6 +77,8 @@ pub enum Input {
         source: SocketAddr,
         /// What is in it.
         payload: Bytes,
+        /// When the system had it, if the driver knows: it may have waited since.
+        received: Option<Instant>,
     },
     /// A connection that was asked for by [`Output::Connect`] is open.
     Connected {

@@ -13,10 +13,23 @@ use crate::transport::via::note_source;
 use crate::transport::{ConnectionId, ListenerId, Source};
 
 impl Endpoint {
-    pub(super) fn on_datagram(&mut self, now: Instant, listener: ListenerId, source: SocketAddr, payload: Bytes) {
+    pub(super) fn on_datagram(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        source: SocketAddr,
+        payload: Bytes,
+        received: Option<Instant>,
+    ) {
         let Some(config) = self.listener(listener) else { return };
-        let source =
-            Source { transport: config.transport, listener, remote: source, local: config.local, connection: None };
+        let source = Source {
+            transport: config.transport,
+            listener,
+            remote: source,
+            local: config.local,
+            connection: None,
+            received,
+        };
         let length = payload.len();
         match framing::datagram(payload, &self.config.limits) {
             Frame::Message(message) => self.on_message(now, message, source, length),

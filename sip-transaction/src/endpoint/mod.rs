@@ -66,7 +66,7 @@ enum Owner {
 ///     b"OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
 ///       From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n",
 /// );
-/// endpoint.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload });
+/// endpoint.handle_input(now, Input::Datagram { listener, source: "192.0.2.2:5060".parse()?, payload, received: None });
 /// let mut sent = Vec::new();
 /// while let Some(output) = endpoint.poll_output() {
 ///     match output {
@@ -188,7 +188,9 @@ impl Endpoint {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         let now = self.clamp(now);
         match input {
-            Input::Datagram { listener, source, payload } => self.on_datagram(now, listener, source, payload),
+            Input::Datagram { listener, source, payload, received } => {
+                self.on_datagram(now, listener, source, payload, received);
+            }
             Input::Connected { connection, local } => self.on_connected(now, connection, local),
             Input::Authenticated { connection, names } => self.on_authenticated(connection, names),
             Input::Received { connection, payload } => self.on_received(now, connection, payload),

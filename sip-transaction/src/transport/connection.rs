@@ -75,6 +75,7 @@ impl Connection {
             remote: self.remote,
             local: self.local,
             connection: Some(id),
+            received: None,
         }
     }
 }

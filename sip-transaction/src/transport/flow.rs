@@ -1,6 +1,7 @@
 //! Where a message came from, and where one goes.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::{ListenerId, Transport};
 use crate::arena::Slot;
@@ -37,6 +38,9 @@ pub struct Source {
     pub local: SocketAddr,
     /// The connection, unless it was a datagram.
     pub connection: Option<ConnectionId>,
+    /// When the system had the datagram, if the driver knows: what has passed since, it waited for us. It is no part of
+    /// the flow.
+    pub received: Option<Instant>,
 }
 
 /// Where a request goes: an address that is already resolved.

@@ -150,7 +150,7 @@ impl Scene {
 
     pub fn receive_from(&mut self, source: &str, text: impl AsRef<str>) {
         let payload = Bytes::copy_from_slice(text.as_ref().as_bytes());
-        let input = Input::Datagram { listener: self.udp, source: source.parse().unwrap(), payload };
+        let input = Input::Datagram { listener: self.udp, source: source.parse().unwrap(), payload, received: None };
         self.agent.handle_input(self.now, input);
         self.drain();
     }

@@ -118,7 +118,7 @@ impl<U: User> Node for Peer<U> {
     fn arrive(&mut self, now: Instant, arrival: Arrival) {
         let input = match arrival {
             Arrival::Datagram { from, payload, .. } => {
-                Input::Datagram { listener: self.udp, source: from, payload: payload.into() }
+                Input::Datagram { listener: self.udp, source: from, payload: payload.into(), received: None }
             }
             Arrival::Incoming { stream, from, to } => {
                 match self.endpoint.accept(now, self.tcp, to, from) {

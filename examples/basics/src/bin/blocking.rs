@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match socket.recv_from(&mut buffer) {
             Ok((length, source)) => {
                 let payload = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
-                endpoint.handle_input(Instant::now(), Input::Datagram { listener, source, payload });
+                endpoint.handle_input(Instant::now(), Input::Datagram { listener, source, payload, received: None });
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             // Some systems report here that an earlier datagram did not arrive.

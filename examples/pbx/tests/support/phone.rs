@@ -240,7 +240,7 @@ impl Phone {
     }
 
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, payload: Bytes) {
-        self.handle_input(now, Input::Datagram { listener: self.listener, source, payload });
+        self.handle_input(now, Input::Datagram { listener: self.listener, source, payload, received: None });
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {

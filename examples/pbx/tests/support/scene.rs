@@ -156,7 +156,8 @@ impl Node for Exchange {
                 self.switch.handle_trunk(now, from, payload);
                 return;
             }
-            self.switch.handle_input(now, Input::Datagram { listener: self.listener, source: from, payload });
+            self.switch
+                .handle_input(now, Input::Datagram { listener: self.listener, source: from, payload, received: None });
         }
     }
 

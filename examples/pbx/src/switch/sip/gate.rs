@@ -258,7 +258,8 @@ mod tests {
         };
         let mut decide = |remote: &str| {
             let remote = remote.parse().unwrap();
-            let source = Source { transport: Transport::Udp, listener, remote, local, connection: None };
+            let source =
+                Source { transport: Transport::Udp, listener, remote, local, connection: None, received: None };
             gate.decide(now, &invite, &source)
         };
         let permitted = decide("192.0.2.1:5060");
