@@ -1,165 +1,135 @@
 //! Every header of every complete message that an RFC prints, read as its type.
 
-use std::fs;
-use std::path::Path;
+mod rfc;
+
+use std::collections::{BTreeSet, HashSet};
 
 use bytes::Bytes;
-use sip_core::header::canonical;
-use sip_core::{Limits, Message, ParseError, Part};
+use sip_core::header::{HeaderName, TYPED, canonical};
+use sip_core::{Limits, Message, ParseError};
 
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/sip/rfc-examples");
-
-/// Headers that are not what their grammar allows, as they are printed: what is wrong, in which header, where.
+/// What is misprinted in RFCs, each with what was meant.
 ///
-/// None of them is read, because a reader would have to guess:
+/// None of it is read, because a reader would have to guess:
 /// - a URI without a scheme: `bob@biloxi.com` may be `sip`, `sips` or `im` (RFC 3261 §25.1: `absoluteURI` has a scheme);
 /// - brackets that close twice or not at all, two lines on one, half of an address, prose, three points: what the header
 ///   ends with cannot be known;
 /// - `tag:1` for `tag=1`: a tag that one element sees and the other does not makes two dialogs of one;
 /// - a route without brackets: its `lr` would be the header's parameter, and the hop a strict router (RFC 3261 §20.34);
-/// - a semicolon, comma, quote or scheme that is missing, an empty parameter: RFC 4475 §3.1.2.1 has the latter as invalid;
+/// - a semicolon, comma or quote that is missing, an empty parameter: RFC 4475 §3.1.2.1 has the latter as invalid;
 /// - a user or a scheme in sent-by: the response would go where no grammar says;
 /// - white space within the brackets of a URI or within a name: RFC 4475 §3.1.2.14 has it as invalid.
-const MISPRINTS: &[(&str, &str, &[&str])] = &[
-    (
-        "a URI without a scheme",
-        "Contact",
-        &[
-            "rfc5806/005",
-            "rfc5806/006",
-            "rfc5806/007",
-            "rfc5806/008",
-            "rfc5806/012",
-            "rfc5806/016",
-            "rfc5806/017",
-            "rfc5806/018",
-            "rfc5806/023",
-            "rfc5806/025",
-            "rfc5806/027",
-            "rfc5806/030",
-        ],
-    ),
-    ("a URI without a scheme", "From", &["rfc3261/015", "rfc6873/002"]),
-    ("a URI without a scheme", "Referred-By", &["rfc5359/091", "rfc5359/097"]),
-    ("a URI without a scheme", "Route", &["rfc3666/038", "rfc3666/040"]),
-    ("a URI without a scheme", "To", &["rfc3261/015", "rfc5626/002", "rfc6873/002", "rfc8876/002"]),
-    ("a bracket that closes twice", "History-Info", &["rfc4244/023", "rfc4244/024"]),
-    ("a bracket that closes twice", "To", &["rfc3666/032"]),
-    ("a bracket that does not close", "To", &["rfc7058/012"]),
-    (
-        "a colon where an equals sign belongs",
-        "From",
-        &["rfc4660/001", "rfc4660/002", "rfc4660/003", "rfc4660/004", "rfc4660/005", "rfc4660/006", "rfc4660/007"],
-    ),
-    (
-        "a colon where an equals sign belongs",
-        "To",
-        &["rfc4660/001", "rfc4660/003", "rfc4660/004", "rfc4660/005", "rfc4660/006", "rfc4660/007"],
-    ),
-    ("a comma is missing", "Authorization", &["rfc3665/003"]),
-    ("a paragraph of the RFC as a folded line", "Content-Length", &["rfc4916/006"]),
-    ("a route without the brackets that it must have", "Record-Route", &["rfc4028/005"]),
-    ("a route without the brackets that it must have", "Route", &["rfc4028/006", "rfc8876/002"]),
-    ("a semicolon is missing", "Content-Disposition", &["rfc3261/013"]),
-    ("a text without its quotes", "Reason", &["rfc4542/005"]),
-    (
-        "a user or a scheme in sent-by",
-        "Via",
-        &["rfc4964/019", "rfc4964/023", "rfc7315/008", "rfc7315/009", "rfc7315/011", "rfc7315/013", "rfc8876/002"],
-    ),
-    ("an empty parameter", "Contact", &["rfc5626/001"]),
-    ("an empty parameter", "From", &["rfc3428/004"]),
-    ("an empty parameter", "Via", &["rfc3428/003"]),
-    ("credentials without their scheme", "Proxy-Authorization", &["rfc6050/003"]),
-    ("half of an address", "Contact", &["rfc3455/012"]),
-    ("prose in place of a value", "Refer-To", &["rfc3515/001"]),
-    ("prose in place of a value", "Subscription-State", &["rfc3515/003"]),
-    ("three points for what is left out", "Contact", &["rfc3608/001", "rfc3608/002", "rfc3608/003"]),
-    (
-        "three points for what is left out",
-        "Path",
-        &["rfc3327/002", "rfc3327/003", "rfc3327/004", "rfc3327/005", "rfc3327/006", "rfc3327/007", "rfc3327/008"],
-    ),
-    ("three points for what is left out", "Record-Route", &["rfc3608/010"]),
-    ("three points for what is left out", "Route", &["rfc3608/007", "rfc3608/008", "rfc3608/009"]),
-    ("three points for what is left out", "Service-Route", &["rfc3608/004", "rfc3608/005", "rfc3608/006"]),
-    ("three points for what is left out", "Supported", &["rfc3327/001"]),
-    ("two header lines on one", "Contact", &["rfc7131/055"]),
-    ("two header lines on one", "Route", &["rfc5630/051"]),
-    ("two header lines on one", "Via", &["rfc4244/002", "rfc4244/012"]),
-    (
-        "white space inside of a URI",
-        "Contact",
-        &[
-            "rfc4458/004",
-            "rfc4542/004",
-            "rfc5049/001",
-            "rfc6314/001",
-            "rfc6314/002",
-            "rfc7118/003",
-            "rfc7118/005",
-            "rfc8599/001",
-            "rfc8599/002",
-            "rfc8599/003",
-        ],
-    ),
-    ("white space inside of a URI", "History-Info", &["rfc4458/006"]),
-    ("white space inside of a name", "Replaces", &["rfc5589/038"]),
-];
+const MISPRINTS: &str = include_str!("data/misprints.tsv");
+
+struct Misprint {
+    messages: Vec<&'static str>,
+    name: HeaderName,
+    /// What a reader says of it, and where.
+    error: String,
+    printed: &'static str,
+    meant: &'static str,
+}
+
+fn misprints() -> Vec<Misprint> {
+    let lines = MISPRINTS.lines().filter(|line| !line.starts_with('#')).skip(1);
+    lines
+        .map(|line| {
+            let [messages, name, error, offset, printed, meant, why] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("seven columns: {line}")
+            };
+            assert!(!why.is_empty(), "{line}");
+            Misprint {
+                messages: messages.split(' ').collect(),
+                name: name.parse().unwrap(),
+                error: format!("{error} at {offset}"),
+                printed,
+                meant,
+            }
+        })
+        .collect()
+}
+
+fn said(error: &ParseError) -> String {
+    format!("{} at {}", error.kind, error.offset)
+}
+
+/// Reads all typed headers and writes them: the names of those read, and the values refused with what was said.
+fn read(example: &rfc::Example) -> (BTreeSet<String>, Vec<(HeaderName, Bytes, String)>) {
+    let (name, bytes) = example;
+    let (mut read, mut refused) = (BTreeSet::new(), Vec::new());
+    let message = Message::parse(bytes.clone(), &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for header in message.headers().iter() {
+        match canonical(&header.name, &header.value) {
+            None => {}
+            Some(Ok(written)) => {
+                read.insert(header.name.to_string());
+                assert_eq!(canonical(&header.name, &written), Some(Ok(written)), "{name} {}", header.name);
+            }
+            Some(Err(error)) => refused.push((header.name.clone(), header.value.clone(), said(&error))),
+        }
+    }
+    (read, refused)
+}
+
+#[test]
+fn every_misprint_is_refused_for_what_is_misprinted_and_read_as_it_was_meant() {
+    for Misprint { name, error, printed, meant, .. } in misprints() {
+        let refused = canonical(&name, &Bytes::from_static(printed.as_bytes())).unwrap().unwrap_err();
+        assert_eq!(said(&refused), error, "{name}: {printed}");
+        let read = canonical(&name, &Bytes::from_static(meant.as_bytes())).unwrap();
+        assert!(read.is_ok(), "{name}: {meant}: {read:?}");
+    }
+}
+
+#[test]
+fn every_header_that_has_a_type_is_read_in_the_messages_that_are_carried_here() {
+    let mut all = BTreeSet::new();
+    for example in rfc::carried() {
+        let (read, refused) = read(&example);
+        assert_eq!(refused, [], "{}", example.0);
+        all.extend(read);
+    }
+    let typed: BTreeSet<_> = TYPED.iter().map(ToString::to_string).collect();
+    assert_eq!(typed.difference(&all).collect::<Vec<_>>(), [] as [&String; 0]);
+}
 
 #[test]
 fn every_header_of_the_messages_in_rfcs_is_read_as_its_type_and_written_alike() {
-    let Ok(index) = fs::read_to_string(Path::new(EXAMPLES).join("index.tsv")) else {
-        eprintln!("skipped: the RFCs' example messages are not there ({EXAMPLES})");
-        return;
+    let Some(messages) = rfc::shared() else { return };
+    let misprints = misprints();
+    let listed = |message: &str, name: &HeaderName, value: &[u8]| {
+        misprints.iter().position(|misprint| {
+            misprint.messages.contains(&message) && misprint.name == *name && misprint.printed.as_bytes() == value
+        })
     };
-    let (mut messages, mut headers, mut misprints) = (0, 0, 0);
-    let mut wrong = Vec::new();
-    for line in index.lines().skip(1) {
-        let mut fields = line.split('\t');
-        let file = fields.next().unwrap();
-        if !fields.any(|field| field == "complete") {
+    let (mut found, mut wrong) = (HashSet::new(), Vec::new());
+    for (message, bytes) in messages {
+        // Without a body length there is no message to look into.
+        if let Err(error) = Message::parse(bytes.clone(), &Limits::default()) {
+            let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+            let misprint = misprints.iter().position(|misprint| misprint.messages == [message.as_str()]).unwrap();
+            let Misprint { name, printed, .. } = &misprints[misprint];
+            assert!(text.contains(&format!("{name}: {printed}")), "{message}: {error}");
+            found.insert((message, misprint));
             continue;
         }
-        messages += 1;
-        let bytes = join_broken_lines(&fs::read(Path::new(EXAMPLES).join(file)).unwrap());
-        let message = match Message::parse(bytes, &Limits::default()) {
-            Ok(message) => message,
-            // Without a body length there is no message to look into.
-            Err(ParseError { part: Part::Header(name), .. }) if is_misprint(file, name.as_str()) => {
-                misprints += 1;
-                continue;
-            }
-            Err(error) => {
-                wrong.push(format!("{file}: {error}"));
-                continue;
-            }
-        };
-        for header in message.headers().iter() {
-            let Some(read) = canonical(&header.name, &header.value) else { continue };
-            headers += 1;
-            let misprint = is_misprint(file, header.name.as_str());
-            match read {
-                Ok(written) => {
-                    assert_eq!(canonical(&header.name, &written), Some(Ok(written)), "{file} {}", header.name);
+        for (name, value, error) in read(&(message.clone(), join_broken_lines(&bytes))).1 {
+            match listed(&message, &name, &value) {
+                Some(misprint) => {
+                    assert_eq!(error, misprints[misprint].error, "{message} {name}");
+                    found.insert((message.clone(), misprint));
                 }
-                Err(_) if misprint => misprints += 1,
-                Err(error) => {
-                    wrong.push(format!("{file} {}: {error}: {}", header.name, String::from_utf8_lossy(&header.value)));
-                }
+                None => wrong.push(format!("{message} {name}: {error}: {}", String::from_utf8_lossy(&value))),
             }
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(messages, 1334);
-    let listed: usize = MISPRINTS.iter().map(|(_, _, examples)| examples.len()).sum();
-    assert!(misprints >= listed, "{listed} are listed, {misprints} found");
-    println!("{headers} typed headers in {messages} messages, {misprints} of them misprinted");
-}
-
-fn is_misprint(file: &str, header: &str) -> bool {
-    let example = file.trim_end_matches(".sip");
-    MISPRINTS.iter().any(|(_, name, examples)| *name == header && examples.contains(&example))
+    // A misprint that is listed and not found is no misprint.
+    for (index, misprint) in misprints.iter().enumerate() {
+        for message in &misprint.messages {
+            assert!(found.contains(&((*message).to_owned(), index)), "{message}: {}", misprint.printed);
+        }
+    }
 }
 
 /// RFCs 4244, 4458, 7058, 7131 and 7701 end a printed line with a backslash where they break what is one word.
