@@ -3,8 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-
-use crate::balancer::Algorithm;
+use dispatcher::l4::Algorithm;
 
 /// Two PBXs with an IAX2 trunk between them and a balancer in front, with phones that call across: all on this machine.
 #[derive(Debug, Clone, Parser)]

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use dispatcher::l4::{self as balancer, Algorithm, Balancer};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -16,7 +17,6 @@ use tokio::{
 };
 
 use crate::{
-    balancer::{self, Algorithm, Balancer},
     cli::{Cli, Program},
     control::{Asked, Control, Order},
     demo::Demo,

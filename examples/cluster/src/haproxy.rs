@@ -8,14 +8,13 @@ use std::{
     time::Duration,
 };
 
+use dispatcher::l4::{Algorithm, ServerSnapshot, Snapshot};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
-
-use crate::balancer::{Algorithm, ServerSnapshot, Snapshot};
 
 /// How long it may take to begin to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -158,6 +157,13 @@ fn read(table: &str) -> Option<Snapshot> {
             _ => snapshot.servers.push(ServerSnapshot {
                 name: name.to_owned(),
                 address: cell("addr").unwrap_or_default().to_owned(),
+                state: match cell("status") {
+                    Some(status) if status.starts_with("UP") || status == "no check" => "active",
+                    Some(status) if status.starts_with("DRAIN") => "draining",
+                    Some(status) if status.starts_with("MAINT") => "disabled",
+                    _ => "probing",
+                },
+                drain: None,
                 up: cell("status").map(|status| status.starts_with("UP") || status == "no check"),
                 connections: usize::try_from(count("scur")).unwrap_or(0),
                 total: count("stot"),

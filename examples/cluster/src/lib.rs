@@ -8,7 +8,6 @@
     clippy::string_slice
 )]
 
-pub mod balancer;
 pub mod cli;
 pub mod cluster;
 pub mod control;

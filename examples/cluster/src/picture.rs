@@ -1,8 +1,9 @@
 //! What the page shows: the whole cluster at one moment. Times are milliseconds since 1970.
 
+use dispatcher::l4 as balancer;
 use serde::Serialize;
 
-use crate::{balancer, phone, records::Record};
+use crate::{phone, records::Record};
 
 /// The whole cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -5,10 +5,8 @@ use std::{
     time::Duration,
 };
 
-use cluster::{
-    balancer::{Balancer, Config},
-    phone::{Command, Phase, Phone, Settings, State},
-};
+use cluster::phone::{Command, Phase, Phone, Settings, State};
+use dispatcher::l4::{Balancer, Config};
 use pbx::{control, server::Server};
 use tokio::time::timeout;
 

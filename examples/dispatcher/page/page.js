@@ -81,7 +81,41 @@ function row(it) {
   return made;
 }
 
+function bytes(count) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) { count /= 1000; unit += 1; }
+  return `${unit === 0 ? count : count.toFixed(1)} ${units[unit]}`;
+}
+
+function connectionRow(balancer, it) {
+  let note = it.up === false ? "does not answer" : null;
+  if (it.drain && !it.drain.over) note = `${it.drain.left} of ${it.drain.had} connections left` + (it.drain.deadline !== null ? `, ${Math.ceil(it.drain.deadline)} s at most` : "");
+  else if (it.drain) note = `drained after ${it.drain.seconds.toFixed(0)} s`;
+  const serves = it.state === "active" || it.state === "trying" || it.state === "probing";
+  const actions = node("td", "actions", serves ? button("Drain", "", it.name, "drain") : button("Enable", "plain", it.name, "enable"),
+    it.state === "draining" ? button("Disable", "", it.name, "disable") : null);
+  const made = node("tr", "", node("td", "", node("b", "", it.name), node("small", "mono", `tcp ${it.address}`)),
+    node("td", "", node("span", `pill ${it.state}`, it.state), note ? node("small", "", note) : null),
+    node("td", "", balancer.name, node("small", "", `${balancer.algorithm}, ${balancer.listen}`)),
+    node("td", "number", it.connections.toLocaleString("en")), node("td", "number", it.total.toLocaleString("en")),
+    node("td", "number", bytes(it.to_server)), node("td", "number", bytes(it.to_client)), actions);
+  made.dataset.name = it.name;
+  made.dataset.state = it.state;
+  return made;
+}
+
+function drawBalancers(balancers) {
+  at("balancers-card").hidden = balancers.length === 0;
+  const sum = key => balancers.reduce((sum, it) => sum + it[key], 0);
+  say("balancers-note", `${plural(sum("refused"), "connection")} refused, ${sum("idled").toLocaleString("en")} closed for silence`);
+  const body = at("balancers").tBodies[0];
+  if (!body.querySelector("button:active")) body.replaceChildren(...balancers.flatMap(it => it.servers.map(one => connectionRow(it, one))));
+}
+
 function draw(status) {
+  drawBalancers(status.l4);
+
   const sum = key => status.destinations.reduce((sum, it) => sum + it[key], 0);
   const total = sum("total");
   say("calls-now", sum("calls").toLocaleString("en"));
@@ -107,6 +141,7 @@ function draw(status) {
   if (!body.querySelector("button:active")) body.replaceChildren(...status.destinations.map(row));
   at("destinations").hidden = status.destinations.length === 0;
   at("no-destinations").hidden = status.destinations.length > 0;
+  say("no-destinations-text", status.l4.length > 0 ? "SIP is not spread here; connections are." : "There are none.");
   at("journal").replaceChildren(...status.journal.map(line => {
     const time = node("time", "", new Date(line.at).toLocaleTimeString("en-GB"));
     return node("li", "", time, node("b", "", line.destination || ""), node("span", "", line.what));

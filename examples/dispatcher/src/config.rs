@@ -12,11 +12,14 @@ use sip_core::uri::{Host, HostPort};
 use sip_proxy::dispatcher::{self, Algorithm, Destination, Key, List, ListError, ProbeConfig, Secret, Set};
 use sip_transaction::Transport;
 
+use crate::l4;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Sockets and messages.
+    #[serde(default)]
     pub sip: Sip,
     /// What the dispatchers of an installation share, and where changes are kept.
     #[serde(default)]
@@ -33,6 +36,9 @@ pub struct Config {
     /// The sets of destinations.
     #[serde(default, rename = "set")]
     pub sets: Vec<SetConfig>,
+    /// Balancers of TCP connections, which know no SIP.
+    #[serde(default)]
+    pub l4: Vec<BalancerConfig>,
 }
 
 /// `[sip]`.
@@ -160,6 +166,45 @@ pub struct DestinationConfig {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// `[[l4]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BalancerConfig {
+    /// What it is called.
+    pub name: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// `round-robin`, `least-connections` or `source`.
+    #[serde(default)]
+    pub algorithm: l4::Algorithm,
+    /// The most connections at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
+    /// A connection that carries nothing for this long is closed, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<f64>,
+    /// How long connecting to a server may take, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<f64>,
+    /// How often servers are checked, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<f64>,
+    /// Its servers.
+    #[serde(default, rename = "server")]
+    pub servers: Vec<ServerConfig>,
+}
+
+/// `[[l4.server]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// What it is called; its address when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where it is reached.
+    pub address: SocketAddr,
+}
+
 fn default_algorithm() -> String {
     "hash".to_owned()
 }
@@ -228,9 +273,14 @@ impl Config {
         config.list()?;
         config.probe.settings()?;
         config.secret()?;
-        if config.sip.udp.is_empty() && config.sip.tcp.is_empty() && config.sip.tls.is_empty() {
+        let takes_sip = !config.sip.udp.is_empty() || !config.sip.tcp.is_empty() || !config.sip.tls.is_empty();
+        if !takes_sip && config.l4.is_empty() {
             return Err(ConfigError::Sense("[sip]: nothing is listened on"));
         }
+        if !takes_sip && !config.sets.is_empty() {
+            return Err(ConfigError::Sense("[sip]: nothing is listened on for the sets"));
+        }
+        balancers(&config.l4)?;
         if !config.sip.tls.is_empty() && (config.sip.certificate.is_none() || config.sip.key.is_none()) {
             return Err(ConfigError::Sense("[sip]: tls wants a certificate and a key"));
         }
@@ -315,6 +365,62 @@ impl Config {
     }
 }
 
+/// Whether balancers make sense together.
+///
+/// # Errors
+/// When names are empty or come twice, or times are out of bounds.
+pub(crate) fn balancers(all: &[BalancerConfig]) -> Result<(), ConfigError> {
+    for (place, balancer) in all.iter().enumerate() {
+        let is_named = |name: &str| !name.is_empty() && name.len() <= 128 && !name.contains(char::is_control);
+        if !is_named(&balancer.name) || all.iter().take(place).any(|other| other.name == balancer.name) {
+            return Err(ConfigError::Sense("[[l4]]: each has a name of its own"));
+        }
+        let mut names: Vec<String> = balancer.servers.iter().map(ServerConfig::name).collect();
+        names.sort();
+        if !names.iter().all(|name| is_named(name)) || names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b) {
+            return Err(ConfigError::Sense("[[l4.server]]: each has a name of its own"));
+        }
+        balancer.settings()?;
+    }
+    Ok(())
+}
+
+impl BalancerConfig {
+    /// What the balancer is started with.
+    ///
+    /// # Errors
+    /// When times are out of bounds.
+    pub fn settings(&self) -> Result<l4::Config, ConfigError> {
+        let mut settings = l4::Config::new(self.listen, self.targets());
+        settings.algorithm = self.algorithm;
+        settings.connections = self.connections.unwrap_or(settings.connections);
+        let times =
+            [(self.idle, &mut settings.idle), (self.connect, &mut settings.connect), (self.check, &mut settings.check)];
+        for (given, time) in times {
+            let Some(seconds) = given else { continue };
+            *time = Duration::try_from_secs_f64(seconds)
+                .ok()
+                .filter(|span| (Duration::from_millis(10)..=Duration::from_secs(1_000_000)).contains(span))
+                .ok_or(ConfigError::Sense("[[l4]]: times are between 0.01 and 1000000 seconds"))?;
+        }
+        Ok(settings)
+    }
+
+    /// Names and addresses of its servers.
+    #[must_use]
+    pub fn targets(&self) -> Vec<(String, SocketAddr)> {
+        self.servers.iter().map(|server| (server.name(), server.address)).collect()
+    }
+}
+
+impl ServerConfig {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.address.to_string())
+    }
+}
+
 impl Probe {
     fn settings(&self) -> Result<ProbeConfig, ConfigError> {
         let default = ProbeConfig::default();
@@ -391,8 +497,13 @@ impl DestinationConfig {
     /// A destination of weight 100 that is reached by UDP.
     #[must_use]
     pub fn new(name: &str, address: SocketAddr) -> Self {
+        Self::bare(Some(name.to_owned()), address)
+    }
+
+    /// One of which nothing else was said.
+    pub(crate) fn bare(name: Option<String>, address: SocketAddr) -> Self {
         Self {
-            name: Some(name.to_owned()),
+            name,
             address,
             transport: default_transport(),
             weight: default_weight(),
@@ -455,5 +566,29 @@ mod tests {
         assert!(Config::parse("[sip]\nudp = []\n").unwrap_err().to_string().contains("nothing is listened on"));
         let open = "[sip]\nudp = [\"127.0.0.1:5060\"]\n[http]\nlisten = \"0.0.0.0:80\"\n";
         assert!(Config::parse(open).unwrap_err().to_string().contains("token"));
+    }
+
+    #[test]
+    fn balancers_of_connections_are_read_alone_and_what_is_wrong_with_them_is_told() {
+        let text = "[[l4]]\nname = \"phones\"\nlisten = \"127.0.0.1:5062\"\nalgorithm = \"least-connections\"\nidle = 7.5\n\
+                    [[l4.server]]\nname = \"a\"\naddress = \"127.0.0.1:1\"\n[[l4.server]]\naddress = \"127.0.0.1:2\"\n";
+        let config = Config::parse(text).unwrap();
+        let settings = config.l4[0].settings().unwrap();
+        assert_eq!((settings.algorithm, settings.idle), (l4::Algorithm::Leastconn, Duration::from_millis(7_500)));
+        assert_eq!(settings.servers[1], ("127.0.0.1:2".to_owned(), "127.0.0.1:2".parse().unwrap()));
+        // The words of HAProxy do as well.
+        assert!(Config::parse(&text.replace("least-connections", "leastconn")).is_ok());
+        for (from, to, word) in [
+            ("least-connections", "fastest", "round-robin"),
+            ("7.5", "-1.0", "between"),
+            ("\"a\"", "\"127.0.0.1:2\"", "of its own"),
+            ("\"phones\"", "\"\"", "of its own"),
+            ("[[l4]]", "[[set]]\nname = \"x\"\n[[l4]]", "nothing is listened on"),
+            ("address = \"127.0.0.1:2\"", "weight = 3", "weight"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            let error = Config::parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 }

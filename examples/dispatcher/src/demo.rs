@@ -70,6 +70,7 @@ impl Demo {
                 domains: Vec::new(),
                 destinations: destinations.collect(),
             }],
+            l4: Vec::new(),
         }
     }
 

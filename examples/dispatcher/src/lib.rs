@@ -16,6 +16,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod http;
+pub mod l4;
 pub mod meters;
 mod persist;
 pub mod server;

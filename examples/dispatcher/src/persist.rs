@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::SetConfig;
+use crate::config::{BalancerConfig, SetConfig};
 
 /// Sets and what somebody wants of destinations.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -18,6 +18,9 @@ pub(crate) struct Kept {
     /// The sets.
     #[serde(default, rename = "set")]
     pub(crate) sets: Vec<SetConfig>,
+    /// The balancers, for their servers.
+    #[serde(default)]
+    pub(crate) l4: Vec<BalancerConfig>,
 }
 
 /// Reads the file; `None` when there is none yet.
@@ -49,8 +52,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.toml");
         assert_eq!(read(&path).unwrap(), None);
-        let sets = Config::parse(include_str!("../dispatcher.toml")).unwrap().sets;
-        let kept = Kept { states: BTreeMap::from([("a".to_owned(), "draining".to_owned())]), sets };
+        let Config { sets, l4, .. } = Config::parse(include_str!("../dispatcher.toml")).unwrap();
+        let kept = Kept { states: BTreeMap::from([("a".to_owned(), "draining".to_owned())]), sets, l4 };
         for _ in 0..2 {
             write(&path, &kept).unwrap();
             assert_eq!(read(&path).unwrap().as_ref(), Some(&kept));

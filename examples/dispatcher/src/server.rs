@@ -18,13 +18,13 @@ use sip_transaction::driver::{SocketConfig, Sockets, seed, tls};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, ConfigError};
-use crate::control::Control;
+use crate::control::{Control, Parts};
 use crate::meters::Meters;
 use crate::shard::Shard;
 use crate::socket::Udp;
 use crate::streams::{Streams, Table};
 use crate::worker::{Command, INBOX, Links, Worker};
-use crate::{http, sharing};
+use crate::{http, l4, sharing};
 
 /// A running dispatcher.
 #[derive(Debug)]
@@ -110,6 +110,15 @@ impl Server {
             listeners.push(Listener::advertised(Transport::Tcp, like.local, like.advertised.clone()));
         }
 
+        let (told, connections) = mpsc::channel(4_096);
+        let mut balancers = Vec::new();
+        for balancer in &config.l4 {
+            let name: Arc<str> = balancer.name.as_str().into();
+            let listener = l4::Listener { balancer: name.clone(), events: told.clone() };
+            let started = l4::Balancer::start_with(balancer.settings()?, Some(listener)).await;
+            balancers.push((name, started.map_err(system(format!("l4 {}", balancer.listen)))?));
+        }
+
         let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(INBOX)).unzip();
         let (events, journal) = mpsc::channel(4_096);
         let sharing = match &config.share {
@@ -183,13 +192,16 @@ impl Server {
             };
             tokio::spawn(streams.run());
         }
-        let presence = sharing.map(|(_, presence)| presence);
-        let control =
-            Control::start(&config, path, senders, meters, journal, presence).await.map_err(system("state"))?;
+        let present = sharing.map(|(_, presence)| presence);
+        let parts = Parts { shards: senders, meters, l4: balancers, events: journal, connections, present };
+        let control = Control::start(&config, path, parts).await.map_err(system("state"))?;
         if let Some(settings) = config.http {
             let listener = tokio::net::TcpListener::bind(settings.listen);
             let listener = listener.await.map_err(system(format!("http {}", settings.listen)))?;
             tokio::spawn(http::serve(listener, control.clone(), settings.token));
+        }
+        for balancer in control.status().await.l4 {
+            tracing::info!(balancer = balancer.name, local = balancer.listen, "listening for connections");
         }
         for listener in &listeners {
             tracing::info!(transport = %listener.transport, local = %listener.local, "listening");
@@ -236,6 +248,7 @@ impl Server {
 
     /// Stops the shards. What is in their sockets is lost; calls go on, since none of them is here.
     pub async fn stop(self) {
+        self.control.stop_balancers();
         self.control.tell(|| Command::Stop).await;
         for thread in self.threads {
             // One that panicked has said so.

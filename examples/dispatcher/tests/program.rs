@@ -32,6 +32,11 @@ struct Program {
 
 impl Program {
     async fn start(token: Option<&str>) -> Self {
+        Self::start_with(token, "").await
+    }
+
+    /// With more at the end of the file.
+    async fn start_with(token: Option<&str>, more: &str) -> Self {
         let (sip, http) = (free(), free());
         let servers: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let folder = tempfile::tempdir().unwrap();
@@ -45,6 +50,7 @@ impl Program {
             let address = server.local_addr().unwrap();
             text.push_str(&format!("[[set.destination]]\nname = \"node-{number}\"\naddress = \"{address}\"\n"));
         }
+        text.push_str(more);
         let path = folder.path().join("dispatcher.toml");
         std::fs::write(&path, text).unwrap();
         let server = Server::start(Config::read(&path).unwrap(), Some(path)).await.unwrap();
@@ -76,8 +82,12 @@ impl Program {
         self.ask(method, path, "X-Requested-By: test\r\nContent-Type: application/json\r\n", body).await
     }
 
+    async fn status(&self) -> Value {
+        serde_json::from_str(&self.ask("GET", "/status", "", "").await.1).unwrap()
+    }
+
     async fn states(&self) -> Vec<(String, String)> {
-        let status: Value = serde_json::from_str(&self.ask("GET", "/status", "", "").await.1).unwrap();
+        let status = self.status().await;
         let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
         status["destinations"].as_array().unwrap().iter().map(|it| (text(it, "name"), text(it, "state"))).collect()
     }
@@ -268,4 +278,107 @@ async fn calls_by_udp_and_by_tcp_in_fragments_reach_a_server_and_their_answers_t
     });
     assert!(outcome.await.unwrap().contains("udp-last"));
     program.server.stop().await;
+}
+
+/// Whatever a server of TCP that says its name and listens sends; it ends with the test.
+fn named(name: &'static str) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let _ = stream.write_all(name.as_bytes());
+                let _ = stream.read(&mut [0]);
+            });
+        }
+    });
+    address
+}
+
+/// Connects, and which server that is.
+fn visit(front: SocketAddr) -> (TcpStream, char) {
+    let mut stream = TcpStream::connect(front).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut name = [0];
+    stream.read_exact(&mut name).unwrap();
+    (stream, char::from(name[0]))
+}
+
+async fn until(what: &str, program: &Program, is: impl Fn(&Value) -> bool) -> Value {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let status = program.status().await;
+        if is(&status) {
+            return status;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}: {status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_balanced_and_commanded_as_calls_are() {
+    let (front, a, b) = (free(), named("a"), named("b"));
+    let more = format!(
+        "[[l4]]\nname = \"phones\"\nlisten = \"{front}\"\ncheck = 0.05\n[[l4.server]]\nname = \"a\"\naddress = \"{a}\"\n"
+    );
+    let program = Program::start_with(None, &more).await;
+    let body = format!("{{\"set\": \"phones\", \"name\": \"b\", \"address\": \"{b}\"}}");
+    assert_eq!(program.command("POST", "/destinations", &body).await.0, 201);
+    let bad = format!("{{\"set\": \"phones\", \"address\": \"{b}\", \"weight\": 3}}");
+    assert_eq!(program.command("POST", "/destinations", &bad).await.0, 422);
+    let (of_one, one) = visit(front);
+    let (of_two, two) = visit(front);
+    assert_eq!([one, two], ['a', 'b']);
+
+    assert_eq!(program.command("POST", "/destinations/a/drain?within=60", "").await.0, 200);
+    assert!((0..3).all(|_| visit(front).1 == 'b'));
+    let status = program.status().await;
+    let server = &status["l4"][0]["servers"][0];
+    assert_eq!((&server["state"], &server["drain"]["left"]), (&"draining".into(), &1.into()), "{status}");
+    drop(of_one);
+    let status = until("a to be empty", &program, |it| it["l4"][0]["servers"][0]["state"] == "disabled").await;
+    let lines = status["journal"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["what"].as_str().unwrap().contains("drained after")), "{status}");
+    // By its address, as a hook would.
+    assert_eq!(program.command("GET", &format!("/proxy/disable/{b}"), "").await.0, 200);
+    assert_eq!(program.ask("GET", "/ready", "", "").await.0, 503);
+    assert_eq!(program.command("GET", &format!("/proxy/enable/{a}"), "").await.0, 200);
+    assert_eq!(program.ask("GET", "/ready", "", "").await.0, 200);
+    assert_eq!(visit(front).1, 'a');
+    let (_, metrics) = program.ask("GET", "/metrics", "", "").await;
+    assert!(metrics.contains("dispatcher_l4_connections{balancer=\"phones\",server=\"b\"} 1"), "{metrics}");
+
+    // A reload takes the file's servers; a list of listeners that is another one is refused whole.
+    assert_eq!(program.command("POST", "/reload", "").await.0, 200);
+    assert_eq!(program.status().await["l4"][0]["servers"].as_array().unwrap().len(), 1);
+    rewrite(&program.path(), |text| text.replace("name = \"phones\"", "name = \"others\"").replace("node-0", "new"));
+    let (status, why) = program.command("POST", "/reload", "").await;
+    assert!(status == 422 && why.contains("new start"), "{why}");
+    assert!(program.states().await.iter().any(|(name, _)| name == "node-0"), "nothing is changed");
+    program.server.stop().await;
+    drop(of_two);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_of_connections_and_their_states_are_kept() {
+    let (front, a, b) = (free(), named("a"), named("b"));
+    let more =
+        format!("[[l4]]\nname = \"phones\"\nlisten = \"{front}\"\n[[l4.server]]\nname = \"a\"\naddress = \"{a}\"\n");
+    let program = Program::start_with(None, &more).await;
+    let body = format!("{{\"set\": \"phones\", \"name\": \"b\", \"address\": \"{b}\"}}");
+    assert_eq!(program.command("POST", "/destinations", &body).await.0, 201);
+    assert_eq!(program.command("POST", "/destinations/a/disable", "").await.0, 200);
+    let path = program.path();
+    let Program { folder, server, .. } = program;
+    server.stop().await;
+    let mut config = Config::read(&path).unwrap();
+    let (sip, http, front) = (free(), free(), free());
+    (config.sip.udp, config.sip.tcp) = (vec![sip], Vec::new());
+    config.http.as_mut().unwrap().listen = http;
+    config.l4[0].listen = front;
+    let server = Server::start(config, Some(path)).await.unwrap();
+    assert!((0..3).all(|_| visit(front).1 == 'b'));
+    server.stop().await;
+    drop(folder);
 }

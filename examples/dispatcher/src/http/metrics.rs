@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::control::{Control, Status};
+use crate::l4::ServerSnapshot;
 use crate::meters::Counted;
 use sip_proxy::stateless::Label;
 
@@ -60,6 +61,7 @@ fn render(status: &Status, histograms: &[(Label, Counted)]) -> String {
     for (fate, count) in &status.messages {
         out.value("dispatcher_messages_total", &[("fate", fate)], *count as f64);
     }
+    connections(&mut out, status);
     let name = "dispatcher_response_seconds";
     out.family(name, "histogram", "From the kernel's receipt of a message to the send of what it led to.");
     for (label, counted) in histograms {
@@ -76,6 +78,34 @@ fn render(status: &Status, histograms: &[(Label, Counted)]) -> String {
         out.value(&format!("{name}_count"), &labels, sum as f64);
     }
     out.0
+}
+
+/// The balancers of TCP.
+fn connections(out: &mut Text, status: &Status) {
+    if status.l4.is_empty() {
+        return;
+    }
+    let each = |out: &mut Text, name: &str, kind: &str, help: &str, value: fn(&ServerSnapshot) -> f64| {
+        out.family(name, kind, help);
+        for (balancer, server) in status.l4.iter().flat_map(|it| it.snapshot.servers.iter().map(move |one| (it, one))) {
+            out.value(name, &[("balancer", &balancer.name), ("server", &server.name)], value(server));
+        }
+    };
+    each(out, "dispatcher_l4_up", "gauge", "Whether a server takes connections.", |it| {
+        f64::from(u8::from(matches!(it.state, "active" | "trying")))
+    });
+    each(out, "dispatcher_l4_connections", "gauge", "Connections of a server now.", |it| it.connections as f64);
+    each(out, "dispatcher_l4_connections_total", "counter", "Connections of a server.", |it| it.total as f64);
+    each(out, "dispatcher_l4_failed_total", "counter", "Connections that a server refused.", |it| it.failed as f64);
+    each(out, "dispatcher_l4_to_server_bytes_total", "counter", "Bytes to a server.", |it| it.to_server as f64);
+    each(out, "dispatcher_l4_to_client_bytes_total", "counter", "Bytes from a server.", |it| it.to_client as f64);
+    let name = "dispatcher_l4_closed_total";
+    out.family(name, "counter", "Connections that a balancer closed of its own accord.");
+    for it in &status.l4 {
+        for (reason, count) in [("refused", it.snapshot.refused), ("idle", it.snapshot.idled)] {
+            out.value(name, &[("balancer", &it.name), ("reason", reason)], count as f64);
+        }
+    }
 }
 
 struct Text(String);

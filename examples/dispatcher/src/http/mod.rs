@@ -139,12 +139,12 @@ async fn health() -> &'static str {
     "well\n"
 }
 
-/// Whether some destination takes calls: whoever stands in front sends none otherwise.
+/// Whether some destination takes calls, and some server of each balancer connections: whoever stands in front sends none otherwise.
 async fn ready(State(control): State<Control>) -> Response {
-    if control.snapshots().await.first().is_some_and(|shard| shard.is_ready) {
+    if control.is_ready().await {
         "ready\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "no destination takes calls\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, "no destination takes calls or connections\n").into_response()
     }
 }
 
@@ -159,7 +159,7 @@ async fn sets(State(control): State<Control>) -> Response {
 /// The body of `POST /destinations`.
 #[derive(Debug, Deserialize)]
 pub struct Addition {
-    /// The set; the first when it is not named.
+    /// The set, or the balancer of TCP; the first set when it is not named.
     pub set: Option<String>,
     /// The destination.
     #[serde(flatten)]

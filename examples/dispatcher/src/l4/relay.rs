@@ -16,7 +16,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::pool::{Finding, Pool, Server};
+use super::{
+    pool::Pool,
+    server::{Counted, Finding, Server},
+};
 
 /// How much of one direction may be on its way.
 const PIECE: usize = 16 * 1024;
@@ -28,7 +31,7 @@ pub(super) enum End {
     Closed,
     /// Nothing came from either side for too long.
     Idle,
-    /// Its server went down.
+    /// Its server went down, or had to be empty by now.
     Down,
     /// There is no server.
     Nobody,
@@ -63,12 +66,18 @@ pub(super) async fn serve(
 ) -> End {
     let _ = client.set_nodelay(true);
     let mut tried = Vec::new();
-    while let Some(index) = pool.choose(source, &tried) {
-        let Some(server) = pool.servers.get(index) else { break };
+    while let Some(server) = pool.choose(source, &tried) {
+        let counted = Counted::new(&server);
+        if !server.takes() {
+            // What was wanted of it changed in between.
+            tried.push(server);
+            continue;
+        }
         match timeout(times.connect, connect(from, server.address)).await {
             Ok(Ok(stream)) => {
                 server.found(Finding::Answers);
-                return join(server, &mut client, stream, times.idle).await;
+                counted.opened();
+                return join(&server, &mut client, stream, times.idle).await;
             }
             Ok(Err(error)) => {
                 tracing::debug!(server = server.name, %error, "a connection fails");
@@ -77,7 +86,7 @@ pub(super) async fn serve(
             }
             Err(_) => server.failed(Some(Finding::Slow)),
         }
-        tried.push(index);
+        tried.push(server);
     }
     End::Nobody
 }
@@ -107,7 +116,6 @@ fn finding(error: &io::Error) -> Option<Finding> {
 }
 
 async fn join(server: &Server, client: &mut TcpStream, mut stream: TcpStream, idle: Duration) -> End {
-    let _counted = Counted::new(server);
     let heard = Heard { start: Instant::now(), at: AtomicU64::new(0) };
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = stream.split();
@@ -121,7 +129,7 @@ async fn join(server: &Server, client: &mut TcpStream, mut stream: TcpStream, id
         // Broken or ended: either way it is over.
         _ = both => End::Closed,
         () = heard.silence(idle) => End::Idle,
-        () = server.down() => End::Down,
+        () = server.ends() => End::Down,
     }
 }
 
@@ -169,23 +177,6 @@ impl Heard {
     }
 }
 
-/// Counts a connection of a server as long as it lives, however it ends.
-struct Counted<'a>(&'a Server);
-
-impl<'a> Counted<'a> {
-    fn new(server: &'a Server) -> Self {
-        server.connections.fetch_add(1, Ordering::Relaxed);
-        server.total.fetch_add(1, Ordering::Relaxed);
-        Self(server)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpListener;
@@ -212,22 +203,22 @@ mod tests {
     async fn a_balancer_that_cannot_ask_leaves_its_servers_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let pool = Pool::new(&Config::new(address, vec![("a".to_owned(), address)]));
-        let server = &pool.servers[0];
+        let pool = Pool::new(&Config::new(address, vec![("a".to_owned(), address)]), None);
+        let server = pool.list().servers.remove(0);
         // An address for documents (RFC 5737), which is none of ours: nothing can be sent from there.
         let nowhere = Some(IpAddr::from([192, 0, 2, 1]));
         for _ in 0..4 {
-            check(server, nowhere, TIMES.connect).await;
+            check(&server, nowhere, TIMES.connect).await;
             let _phone = TcpStream::connect(address).await.unwrap();
             let (client, source) = listener.accept().await.unwrap();
             assert_eq!(serve(&pool, client, source.ip(), nowhere, TIMES).await, End::Nobody);
         }
         assert!(server.is_up() && !server.is_checked());
-        assert_eq!(server.failed.load(Ordering::Relaxed), 0);
-        check(server, None, TIMES.connect).await;
+        assert_eq!(server.snapshot(Instant::now()).failed, 0);
+        check(&server, None, TIMES.connect).await;
         assert!(server.is_up() && server.is_checked());
         drop(listener);
-        check(server, None, TIMES.connect).await;
+        check(&server, None, TIMES.connect).await;
         assert!(!server.is_up());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use cluster::balancer::{Algorithm, Balancer, Config};
+use dispatcher::l4::{Algorithm, Balancer, Config};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -217,4 +217,72 @@ async fn the_end_of_the_balancer_is_the_end_of_its_connections() {
     let (mut stream, _) = visit(&balancer).await.unwrap();
     drop(balancer);
     end_of(&mut stream).await;
+}
+
+fn state(balancer: &Balancer, server: usize) -> &'static str {
+    balancer.snapshot().servers[server].state
+}
+
+#[tokio::test]
+async fn a_server_that_drains_keeps_its_connections_and_gets_no_new_ones_until_it_is_enabled() {
+    let (a, b) = (Server::start("a", anywhere()).await, Server::start("b", anywhere()).await);
+    let balancer = Balancer::start(config(&[&a, &b])).await.unwrap();
+    let (mut of_a, name) = visit(&balancer).await.unwrap();
+    assert_eq!(name, 'a');
+    assert!(balancer.drain(&a.address.to_string(), None));
+    assert!(!balancer.drain("nobody", None));
+    for _ in 0..4 {
+        assert_eq!(visit(&balancer).await.unwrap().1, 'b');
+    }
+    of_a.write_all(b"still here").await.unwrap();
+    let mut said = [0; 10];
+    timeout(PATIENCE, of_a.read_exact(&mut said)).await.unwrap().unwrap();
+    assert_eq!(&said, b"still here");
+    let drain = balancer.snapshot().servers[0].drain.unwrap();
+    assert_eq!((state(&balancer, 0), drain.had, drain.left, drain.over), ("draining", 1, 1, false));
+    drop(of_a);
+    until("a to be empty", || state(&balancer, 0) == "disabled").await;
+    assert!(balancer.snapshot().servers[0].drain.unwrap().over);
+    assert_eq!(visit(&balancer).await.unwrap().1, 'b');
+    assert!(balancer.enable(&a.address.to_string()));
+    let names = [visit(&balancer).await.unwrap().1, visit(&balancer).await.unwrap().1];
+    assert!(names.contains(&'a') && names.contains(&'b'), "{names:?}");
+}
+
+#[tokio::test]
+async fn at_the_deadline_of_a_drain_what_is_left_is_closed_and_goes_elsewhere() {
+    let (a, b) = (Server::start("a", anywhere()).await, Server::start("b", anywhere()).await);
+    let balancer = Balancer::start(config(&[&a, &b])).await.unwrap();
+    let (mut of_a, _) = visit(&balancer).await.unwrap();
+    let (mut of_b, _) = visit(&balancer).await.unwrap();
+    balancer.drain(&a.address.to_string(), Some(Duration::from_millis(200)));
+    assert!(balancer.snapshot().servers[0].drain.unwrap().deadline.is_some());
+    end_of(&mut of_a).await;
+    assert_eq!(state(&balancer, 0), "disabled");
+    assert_eq!(visit(&balancer).await.unwrap().1, 'b');
+    of_b.write_all(b"x").await.unwrap();
+    timeout(PATIENCE, of_b.read_exact(&mut [0])).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn servers_are_swapped_while_connections_go_on() {
+    let (a, b) = (Server::start("a", anywhere()).await, Server::start("b", anywhere()).await);
+    let balancer = Balancer::start(config(&[&a])).await.unwrap();
+    let (mut of_a, _) = visit(&balancer).await.unwrap();
+    let only_b = [(b.address.to_string(), b.address)];
+    balancer.replace(Algorithm::Source, &only_b);
+    for _ in 0..3 {
+        assert_eq!(visit(&balancer).await.unwrap().1, 'b');
+    }
+    of_a.write_all(b"x").await.unwrap();
+    timeout(PATIENCE, of_a.read_exact(&mut [0])).await.unwrap().unwrap();
+    // One that stays keeps what was wanted of it and what was counted, a new one is checked like any.
+    balancer.disable(&only_b[0].0);
+    balancer.replace(Algorithm::Roundrobin, &[only_b[0].clone(), ("again".to_owned(), a.address)]);
+    assert_eq!((state(&balancer, 0), balancer.snapshot().servers[0].total), ("disabled", 3));
+    assert_eq!(visit(&balancer).await.unwrap().1, 'a');
+    a.stop();
+    until("a is down", || state(&balancer, 1) == "probing").await;
+    assert!(!balancer.is_ready());
+    assert!(visit(&balancer).await.is_none());
 }

@@ -4,9 +4,14 @@
 //! refuses a connection, be it a check's or a phone's, is down at once: its connections are closed, so that phones
 //! notice, and new ones go elsewhere until it answers again.
 
+//!
+//! A server that drains or is disabled gets no new connections. Those that it has stay: phones keep theirs for days, so a drain may
+//! have a deadline, at which they are closed and phones go elsewhere.
+
 mod algorithm;
 mod pool;
 mod relay;
+mod server;
 
 use std::{
     io,
@@ -18,13 +23,16 @@ use std::{
 use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval, sleep},
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 pub use algorithm::{Algorithm, Candidate};
-use pool::{Pool, Server};
+use pool::Pool;
 use relay::{End, Times};
+pub use server::Happened;
+use server::Server;
 
 /// What a balancer does.
 #[derive(Debug, Clone)]
@@ -62,7 +70,7 @@ impl Config {
 }
 
 /// What a balancer is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Snapshot {
     /// The servers, in the order of the configuration.
     pub servers: Vec<ServerSnapshot>,
@@ -75,14 +83,16 @@ pub struct Snapshot {
 }
 
 /// What one server is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ServerSnapshot {
     /// Its name.
     pub name: String,
     /// Its address.
     pub address: String,
-    /// Whether it gets connections; `None` when that is not known yet.
+    /// Whether it answers; `None` when that is not known yet.
     pub up: Option<bool>,
+    /// `active`, `trying` (not checked yet), `probing` (down), `draining` or `disabled`.
+    pub state: &'static str,
     /// Connections now.
     pub connections: usize,
     /// Connections so far.
@@ -93,6 +103,51 @@ pub struct ServerSnapshot {
     pub to_server: u64,
     /// Bytes to phones.
     pub to_client: u64,
+    /// Its drain, since it was told to.
+    pub drain: Option<DrainSnapshot>,
+}
+
+/// How far a drain is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DrainSnapshot {
+    /// Connections that it had.
+    pub had: usize,
+    /// Connections that it has.
+    pub left: usize,
+    /// Seconds that it took so far.
+    pub seconds: f64,
+    /// Seconds until what is left is closed.
+    pub deadline: Option<f64>,
+    /// Whether it has ended.
+    pub over: bool,
+}
+
+/// Something that happened to a server of a balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The balancer.
+    pub balancer: Arc<str>,
+    /// The server.
+    pub server: String,
+    /// What.
+    pub what: Happened,
+}
+
+/// Whom a balancer tells what happens.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// What the balancer is called.
+    pub balancer: Arc<str>,
+    /// Where events go; one that finds no room is lost.
+    pub events: mpsc::Sender<Event>,
+}
+
+impl Listener {
+    fn note(&self, server: &str, what: Happened) {
+        let event = Event { balancer: self.balancer.clone(), server: server.to_owned(), what };
+        // A journal that is too slow loses lines, not connections.
+        let _ = self.events.try_send(event);
+    }
 }
 
 /// A running balancer. Dropping it closes every connection.
@@ -100,7 +155,7 @@ pub struct ServerSnapshot {
 pub struct Balancer {
     local: SocketAddr,
     pool: Arc<Pool>,
-    task: JoinHandle<()>,
+    task: AbortHandle,
 }
 
 impl Balancer {
@@ -109,11 +164,54 @@ impl Balancer {
     /// # Errors
     /// What the system says of the address.
     pub async fn start(config: Config) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let local = listener.local_addr()?;
-        let pool = Arc::new(Pool::new(&config));
-        let task = tokio::spawn(run(listener, config, Arc::clone(&pool)));
+        Self::start_with(config, None).await
+    }
+
+    /// The same; what happens is told to somebody instead of logged.
+    ///
+    /// # Errors
+    /// As [`Balancer::start`].
+    pub async fn start_with(config: Config, listener: Option<Listener>) -> io::Result<Self> {
+        let socket = TcpListener::bind(config.listen).await?;
+        let local = socket.local_addr()?;
+        let pool = Arc::new(Pool::new(&config, listener));
+        let task = tokio::spawn(run(socket, config, Arc::clone(&pool))).abort_handle();
         Ok(Self { local, pool, task })
+    }
+
+    /// Takes other servers, all at once. Those that stay keep their connections, health and state; connections of those that go end by
+    /// themselves.
+    pub fn replace(&self, algorithm: Algorithm, servers: &[(String, SocketAddr)]) {
+        self.pool.replace(algorithm, servers);
+    }
+
+    /// Gives a server connections again. `false` when there is none of this name, as with the other commands.
+    pub fn enable(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|server| {
+            server.enable();
+            true
+        })
+    }
+
+    /// Gives a server no more connections. Those that it has stay.
+    pub fn disable(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|server| {
+            server.disable();
+            true
+        })
+    }
+
+    /// Gives a server no more connections, and disables it when those that it has are over. At the deadline they are closed.
+    pub fn drain(&self, name: &str, within: Option<Duration>) -> bool {
+        self.find(name).is_some_and(|server| {
+            server.drain(Instant::now(), within);
+            true
+        })
+    }
+
+    /// Closes every connection and listens no more.
+    pub fn stop(&self) {
+        self.task.abort();
     }
 
     /// Where it listens, with the port that the system chose.
@@ -122,15 +220,32 @@ impl Balancer {
         self.local
     }
 
+    /// How it chooses.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.pool.list().algorithm
+    }
+
+    /// Whether some server takes connections.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.pool.list().servers.iter().any(|server| server.takes())
+    }
+
     /// What it is doing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let now = Instant::now();
         Snapshot {
-            servers: self.pool.servers.iter().map(snapshot).collect(),
+            servers: self.pool.list().servers.iter().map(|server| server.snapshot(now)).collect(),
             connections: self.pool.connections.load(Ordering::Relaxed),
             refused: self.pool.refused.load(Ordering::Relaxed),
             idled: self.pool.idled.load(Ordering::Relaxed),
         }
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Server>> {
+        self.pool.list().servers.iter().find(|server| server.name == name).cloned()
     }
 }
 
@@ -140,30 +255,27 @@ impl Drop for Balancer {
     }
 }
 
-fn snapshot(server: &Server) -> ServerSnapshot {
-    ServerSnapshot {
-        name: server.name.clone(),
-        address: server.address.to_string(),
-        up: server.is_checked().then(|| server.is_up()),
-        connections: server.connections.load(Ordering::Relaxed),
-        total: server.total.load(Ordering::Relaxed),
-        failed: server.failed.load(Ordering::Relaxed),
-        to_server: server.to_server.load(Ordering::Relaxed),
-        to_client: server.to_client.load(Ordering::Relaxed),
-    }
-}
-
 /// Takes connections and checks servers; all tasks end with this one.
 async fn run(listener: TcpListener, config: Config, pool: Arc<Pool>) {
     // Servers see the balancer's own address, as behind any balancer.
     let from = Some(config.listen.ip()).filter(|address| !address.is_unspecified());
     let times = Times { connect: config.connect, idle: config.idle };
     let mut tasks = JoinSet::new();
-    for index in 0..pool.servers.len() {
-        tasks.spawn(check(Arc::clone(&pool), index, from, config.check));
-    }
+    let mut lists = pool.watch();
+    lists.mark_changed();
+    let mut tended: Vec<Arc<Server>> = Vec::new();
     loop {
         tokio::select! {
+            // The pool, and so the sender, lives as long as this task.
+            _ = lists.changed() => {
+                let list = lists.borrow_and_update().clone();
+                for server in &list.servers {
+                    if !tended.iter().any(|known| Arc::ptr_eq(known, server)) {
+                        tasks.spawn(tend(Arc::clone(server), from, config.check));
+                    }
+                }
+                tended = list.servers;
+            }
             accepted = listener.accept() => match accepted {
                 Ok((client, source)) => {
                     if pool.connections.load(Ordering::Relaxed) >= config.connections {
@@ -194,12 +306,19 @@ async fn carry(pool: Arc<Pool>, client: TcpStream, source: IpAddr, from: Option<
     };
 }
 
-async fn check(pool: Arc<Pool>, index: usize, from: Option<IpAddr>, every: Duration) {
-    let Some(server) = pool.servers.get(index) else { return };
+/// Checks a server and ends its drain, until it leaves the list.
+async fn tend(server: Arc<Server>, from: Option<IpAddr>, every: Duration) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        relay::check(server, from, every).await;
+        tokio::select! {
+            _ = ticks.tick() => relay::check(&server, from, every).await,
+            stays = server.changes() => {
+                if !stays {
+                    return;
+                }
+                server.settle(Instant::now());
+            }
+        }
     }
 }

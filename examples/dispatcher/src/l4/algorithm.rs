@@ -3,15 +3,17 @@
 use std::net::IpAddr;
 
 /// How a server is chosen: the three ways of the balancers of this kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
 pub enum Algorithm {
     /// One after the other.
     #[default]
+    #[serde(rename = "round-robin", alias = "roundrobin")]
     Roundrobin,
     /// The one with the fewest connections now
+    #[serde(rename = "least-connections", alias = "leastconn")]
     Leastconn,
     /// Always the same one for the same address, as long as it lives
+    #[serde(rename = "source")]
     Source,
 }
 
@@ -22,6 +24,16 @@ impl Algorithm {
         match self {
             Self::Roundrobin => "roundrobin",
             Self::Leastconn => "leastconn",
+            Self::Source => "source",
+        }
+    }
+
+    /// The configuration's word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Roundrobin => "round-robin",
+            Self::Leastconn => "least-connections",
             Self::Source => "source",
         }
     }
