@@ -2,6 +2,9 @@
 
 use bytes::{BufMut, Bytes};
 
+/// Bytes of the fixed header.
+pub(crate) const FIXED: usize = 12;
+
 /// A plain RTP header: what to say of a packet that is to be sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -39,9 +42,7 @@ impl Header {
 
     /// Bytes that [`encode`](Self::encode) writes.
     pub fn encoded_len(&self) -> usize {
-        crate::packet::FIXED
-            + self.csrcs.as_slice().len() * 4
-            + self.extension.as_ref().map_or(0, |it| 4 + it.padded_len())
+        FIXED + self.csrcs.as_slice().len() * 4 + self.extension.as_ref().map_or(0, |it| 4 + it.padded_len())
     }
 
     fn encode_with(&self, padding: bool, out: &mut impl BufMut) {

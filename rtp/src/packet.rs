@@ -1,11 +1,8 @@
 //! One RTP packet: a checked view of received bytes (RFC 3550 §5.1).
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{Csrcs, Extension, Header};
+use crate::header::{Csrcs, Extension, FIXED, Header};
 use bytes::Bytes;
-
-/// Bytes of the fixed header.
-pub(crate) const FIXED: usize = 12;
 
 /// A checked, borrowed view of an RTP packet.
 ///

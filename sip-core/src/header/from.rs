@@ -1,75 +1,13 @@
 //! From (RFC 3261 §20.20).
 
-use std::ops::Range;
+use crate::header::macros::tagged_address_header;
 
-use bytes::{BufMut, Bytes};
-
-use crate::error::ParseError;
-use crate::header::macros::text_forms;
-use crate::header::{HeaderName, NameAddr, TypedHeader};
-use crate::scan;
-use crate::uri::Uri;
-use crate::view::{self, HeaderView};
-
-/// Who sent the request, with the tag of his side of the dialog.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct From {
-    /// The address and its parameters.
-    pub name_addr: NameAddr,
-}
-
-impl From {
-    /// A From of a URI alone.
-    #[must_use]
-    pub const fn new(uri: Uri) -> Self {
-        Self { name_addr: NameAddr::new(uri) }
-    }
-
-    /// The URI.
-    #[must_use]
-    pub const fn uri(&self) -> &Uri {
-        &self.name_addr.uri
-    }
-
+tagged_address_header! {
+    /// Who sent the request, with the tag of his side of the dialog.
+    From, FROM,
     /// The tag, which only requests of RFC 2543 lack.
-    #[must_use]
-    pub fn tag(&self) -> Option<&[u8]> {
-        self.name_addr.params.value("tag")
-    }
-
-    /// The value with this tag.
-    #[must_use]
-    pub fn with_tag(mut self, tag: &[u8]) -> Self {
-        self.name_addr.params.set("tag", Some(tag));
-        self
-    }
+    tag
 }
-
-impl TypedHeader for From {
-    const NAME: HeaderName = HeaderName::FROM;
-    const LIST: bool = false;
-
-    fn parse(value: &Bytes) -> Result<Self, ParseError> {
-        scan::value(value, Self::NAME, NameAddr::scan).map(|name_addr| Self { name_addr })
-    }
-
-    fn parse_at(message: &Bytes, range: Range<usize>) -> Result<Self, ParseError> {
-        let view::From(name_addr) = view::From::parse(message.get(range).unwrap_or_default())?;
-        Ok(Self { name_addr: name_addr.keep(&message) })
-    }
-
-    fn encode(&self, out: &mut impl BufMut) {
-        self.name_addr.encode(out);
-    }
-}
-
-impl std::convert::From<NameAddr> for From {
-    fn from(name_addr: NameAddr) -> Self {
-        Self { name_addr }
-    }
-}
-
-text_forms!(From);
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,75 @@ macro_rules! text_forms {
     };
 }
 
+/// From and To: an address with the tag of one side of the dialog, borrowed as the same name of [`view`](crate::view).
+macro_rules! tagged_address_header {
+    ($(#[$doc:meta])* $type:ident, $name:ident, $(#[$tag:meta])* tag) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $type {
+            /// The address and its parameters.
+            pub name_addr: crate::header::NameAddr,
+        }
+
+        impl $type {
+            /// The header of a URI alone.
+            #[must_use]
+            pub const fn new(uri: crate::uri::Uri) -> Self {
+                Self { name_addr: crate::header::NameAddr::new(uri) }
+            }
+
+            /// The URI.
+            #[must_use]
+            pub const fn uri(&self) -> &crate::uri::Uri {
+                &self.name_addr.uri
+            }
+
+            $(#[$tag])*
+            #[must_use]
+            pub fn tag(&self) -> Option<&[u8]> {
+                self.name_addr.params.value("tag")
+            }
+
+            /// The value with this tag.
+            #[must_use]
+            pub fn with_tag(mut self, tag: &[u8]) -> Self {
+                self.name_addr.params.set("tag", Some(tag));
+                self
+            }
+        }
+
+        impl crate::header::TypedHeader for $type {
+            const NAME: crate::header::HeaderName = crate::header::HeaderName::$name;
+            const LIST: bool = false;
+
+            fn parse(value: &bytes::Bytes) -> Result<Self, crate::error::ParseError> {
+                crate::scan::value(value, Self::NAME, crate::header::NameAddr::scan).map(|name_addr| Self { name_addr })
+            }
+
+            fn parse_at(
+                message: &bytes::Bytes,
+                range: std::ops::Range<usize>,
+            ) -> Result<Self, crate::error::ParseError> {
+                let value = message.get(range).unwrap_or_default();
+                let crate::view::$type(name_addr) = crate::view::HeaderView::parse(value)?;
+                Ok(Self { name_addr: name_addr.keep(&message) })
+            }
+
+            fn encode(&self, out: &mut impl bytes::BufMut) {
+                self.name_addr.encode(out);
+            }
+        }
+
+        impl std::convert::From<crate::header::NameAddr> for $type {
+            fn from(name_addr: crate::header::NameAddr) -> Self {
+                Self { name_addr }
+            }
+        }
+
+        crate::header::macros::text_forms!($type);
+    };
+}
+
 /// A header whose value is `name-addr *(SEMI param)`.
 macro_rules! name_addr_header {
     ($(#[$doc:meta])* $type:ident, $name:ident, list: $list:literal, form: $form:ident $(, empty: $empty:literal)?) => {
@@ -516,5 +585,6 @@ macro_rules! examples {
 pub(crate) use examples;
 pub(crate) use {
     bare_parameter_header, dialog_header, name_addr_header, number_header, number_parameter_header, parameter_header,
-    priority_header, seconds_header, star_header, text_forms, text_header, token_header, uri_header,
+    priority_header, seconds_header, star_header, tagged_address_header, text_forms, text_header, token_header,
+    uri_header,
 };
