@@ -1,6 +1,8 @@
 //! The programs, run against one another.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 const OPTIONS: &str = env!("CARGO_BIN_EXE_options");
@@ -13,11 +15,21 @@ struct Server {
 
 impl Server {
     fn start(program: &str) -> Self {
-        let mut child = Command::new(program).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(program, &[])
+    }
+
+    fn start_with(program: &str, more: &[&Path]) -> Self {
+        let mut child = Command::new(program).arg("127.0.0.1:0").args(more).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.strip_prefix("listening on ").expect("no address").trim().to_owned();
         Self { child, address }
+    }
+
+    /// Where it takes TLS.
+    fn secure(&self) -> SocketAddr {
+        let address: SocketAddr = self.address.parse().unwrap();
+        SocketAddr::new(address.ip(), address.port() + 1)
     }
 }
 
@@ -43,6 +55,53 @@ fn options_is_answered_by_uas_over_udp_and_tcp() {
     let server = Server::start(env!("CARGO_BIN_EXE_uas"));
     assert_answered(&options(&format!("sip:{}", server.address)));
     assert_answered(&options(&format!("sip:{};transport=tcp", server.address)));
+}
+
+/// A certificate that vouches for itself, and its key, as files.
+struct Certificate {
+    folder: PathBuf,
+}
+
+impl Certificate {
+    fn new(name: &str) -> Self {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let folder = std::env::temp_dir().join(format!("tandem-basics-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("certificate.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        Self { folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Certificate {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn options_over_tls(server: &Server, authority: &Certificate) -> Output {
+    let uri = format!("sip:{};transport=tls", server.secure());
+    Command::new(OPTIONS).arg(uri).arg(authority.file("certificate.pem")).output().unwrap()
+}
+
+#[test]
+fn options_is_answered_by_uas_over_tls_where_the_certificate_is_believed_and_names_the_address() {
+    let (good, other) = (Certificate::new("127.0.0.1"), Certificate::new("127.0.0.2"));
+    let start = |it: &Certificate| {
+        Server::start_with(env!("CARGO_BIN_EXE_uas"), &[&it.file("certificate.pem"), &it.file("key.pem")])
+    };
+    let server = start(&good);
+    assert_answered(&options_over_tls(&server, &good));
+    assert_answered(&options(&format!("sip:{};transport=tcp", server.address)));
+    for (server, authority) in [(&server, &other), (&start(&other), &other)] {
+        let output = options_over_tls(server, authority);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("not deliverable"), "{output:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Sends OPTIONS and prints the answer: `options sip:127.0.0.1:5060;transport=tcp`.
+//! Sends OPTIONS and prints the answer: `options sip:127.0.0.1:5060;transport=tcp`. Over TLS it needs the certificate of
+//! an authority to believe: `options sip:127.0.0.1:5061;transport=tls authority.pem`.
 //!
 //! The host must be an address. Exits with 0 when the answer is a 2xx.
 
@@ -11,16 +12,18 @@ use rand_core::SeedableRng;
 use sip_core::header::{CallId, From, To};
 use sip_core::uri::{SipUri, Uri};
 use sip_core::{Method, Request, ident};
-use sip_transaction::driver::{self, SocketConfig, Sockets};
+use sip_transaction::driver::rustls::RootCertStore;
+use sip_transaction::driver::rustls::pki_types::{CertificateDer, pem::PemObject};
+use sip_transaction::driver::{self, SocketConfig, Sockets, tls};
 use sip_transaction::{Config, Endpoint, Event, Target, Transport};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Some(uri) = std::env::args().nth(1) else {
-        eprintln!("usage: options sip:ADDRESS[:PORT][;transport=tcp]");
+        eprintln!("usage: options sip:ADDRESS[:PORT][;transport=tcp|tls] [AUTHORITY]");
         return ExitCode::from(2);
     };
-    match ask(&uri).await {
+    match ask(&uri, std::env::args().nth(2)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -31,13 +34,20 @@ async fn main() -> ExitCode {
 }
 
 /// Asks, prints the answer, and says whether it is a 2xx.
-async fn ask(uri: &str) -> Result<bool, Box<dyn Error>> {
+async fn ask(uri: &str, authority: Option<String>) -> Result<bool, Box<dyn Error>> {
     let uri: Uri = uri.parse()?;
     let Uri::Sip(sip) = &uri else { return Err("not a sip: URI".into()) };
     let target = target(sip)?;
 
     // One listener is enough: it is what our Via names, whatever the transport.
     let mut sockets = Sockets::new(SocketConfig::default());
+    if let Some(authority) = authority {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(authority)? {
+            roots.add(certificate?)?;
+        }
+        sockets.set_client_tls(tls::client_config(roots, None)?);
+    }
     let mut endpoint = Endpoint::new(Config::default(), driver::seed()?);
     let listener = endpoint.add_listener(sockets.bind(Transport::Udp, (own_address(target.remote)?, 0).into())?);
     let local = endpoint.listener(listener).ok_or("no listener")?.local;
