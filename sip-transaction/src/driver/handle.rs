@@ -167,6 +167,10 @@ async fn run(
         while let Some(output) = endpoint.poll_output() {
             untold.extend(sockets.transmit(output));
         }
+        if untold.len() >= EVENTS {
+            // Nobody receives now, which would do it.
+            sockets.flush();
+        }
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => carry_out(&mut endpoint, &mut sockets, command),
@@ -178,14 +182,15 @@ async fn run(
                 (Ok(_), None) => {}
                 (Err(_), _) => return,
             },
-            arrival = sockets.recv(), if untold.len() < EVENTS => match arrival {
-                Arrival::Input(input) => endpoint.handle_input(now(), input),
-                Arrival::Connection(incoming) => {
+            arrival = sockets.recv_until(endpoint.poll_timeout()), if untold.len() < EVENTS => match arrival {
+                Some(Arrival::Input(input)) => endpoint.handle_input(now(), input),
+                Some(Arrival::Connection(incoming)) => {
                     let id = endpoint.accept(now(), incoming.listener(), incoming.local(), incoming.remote());
                     sockets.attach(incoming, id.ok());
                 }
+                None => endpoint.handle_timeout(now()),
             },
-            () = sleep_until(endpoint.poll_timeout()) => endpoint.handle_timeout(now()),
+            () = sleep_until(endpoint.poll_timeout()), if untold.len() >= EVENTS => endpoint.handle_timeout(now()),
         }
     }
 }

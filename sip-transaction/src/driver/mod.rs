@@ -20,15 +20,13 @@
 //!             handle(&mut machine, event);
 //!         }
 //!     }
-//!     tokio::select! {
-//!         arrival = sockets.recv() => match arrival {
-//!             Arrival::Input(input) => machine.handle_input(Instant::now(), input),
-//!             Arrival::Connection(incoming) => {
-//!                 let accepted = machine.accept(Instant::now(), incoming.listener(), incoming.local(), incoming.remote());
-//!                 sockets.attach(incoming, accepted.ok());
-//!             }
-//!         },
-//!         () = driver::sleep_until(machine.poll_timeout()) => machine.handle_timeout(Instant::now()),
+//!     match sockets.recv_until(machine.poll_timeout()).await {
+//!         Some(Arrival::Input(input)) => machine.handle_input(Instant::now(), input),
+//!         Some(Arrival::Connection(incoming)) => {
+//!             let accepted = machine.accept(Instant::now(), incoming.listener(), incoming.local(), incoming.remote());
+//!             sockets.attach(incoming, accepted.ok());
+//!         }
+//!         None => machine.handle_timeout(Instant::now()),
 //!     }
 //! }
 //! # }
@@ -44,6 +42,7 @@ mod handle;
 mod sockets;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod udp;
 #[cfg(feature = "ws")]
 mod websocket;
 

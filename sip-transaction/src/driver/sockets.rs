@@ -8,16 +8,18 @@ use std::pin::Pin;
 #[cfg(any(feature = "tls", feature = "ws"))]
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::ReadBuf;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 use super::connection::{self, Connection, Opening, Secrets};
+use super::now;
+use super::udp::{self, BATCH, Datagram, Udp, UdpConfig};
 #[cfg(feature = "ws")]
 use super::websocket::WebSocketConfig;
 use crate::endpoint::{CloseReason, Input, Output};
@@ -35,11 +37,23 @@ pub struct SocketConfig {
     pub write_queue: usize,
     /// How many connections may wait to be accepted.
     pub backlog: u32,
+    /// Whether other sockets of this user may bind the same addresses (SO_REUSEPORT), as shards do.
+    pub is_shared: bool,
+    /// The class in which everything is sent (DSCP, RFC 2474), below 64; as the system does it when `None`. One listener
+    /// gets another by [`Sockets::set_dscp`].
+    pub dscp: Option<u8>,
 }
 
 impl Default for SocketConfig {
     fn default() -> Self {
-        Self { receive_buffer: 8 << 20, send_buffer: 4 << 20, write_queue: 1 << 20, backlog: 1_024 }
+        Self {
+            receive_buffer: 8 << 20,
+            send_buffer: 4 << 20,
+            write_queue: 1 << 20,
+            backlog: 1_024,
+            is_shared: false,
+            dscp: None,
+        }
     }
 }
 
@@ -98,9 +112,12 @@ impl Incoming {
 #[derive(Debug)]
 enum Listening {
     Udp {
-        receiving: UdpSocket,
-        /// The same socket: sent to directly, without waiting for readiness that was never asked for.
-        sending: std::net::UdpSocket,
+        /// Only waited for.
+        readiness: UdpSocket,
+        /// The same socket.
+        udp: Udp,
+        /// What is to be sent with the next batch.
+        outgoing: Vec<(SocketAddr, Bytes)>,
     },
     Stream {
         listener: TcpListener,
@@ -127,14 +144,17 @@ pub struct Sockets {
     arriving: mpsc::Sender<Input>,
     /// What the sockets themselves have to tell.
     ready: VecDeque<Input>,
-    buffer: Box<[u8]>,
+    /// Datagrams of one listener that are read and not yet told.
+    batch: VecDeque<Datagram>,
+    batch_of: ListenerId,
+    /// Whether there is something to flush.
+    has_outgoing: bool,
+    /// Wakes for the timeouts of [`recv_until`](Self::recv_until).
+    alarm: Option<Pin<Box<Sleep>>>,
     /// Where to begin to look, so that no socket starves another.
     turn: usize,
     counters: SocketCounters,
 }
-
-/// The largest datagram.
-const DATAGRAM: usize = 65_535;
 
 impl Sockets {
     /// No sockets yet.
@@ -158,7 +178,10 @@ impl Sockets {
             arrivals,
             arriving,
             ready: VecDeque::new(),
-            buffer: vec![0; DATAGRAM].into_boxed_slice(),
+            batch: VecDeque::new(),
+            batch_of: ListenerId(0),
+            has_outgoing: false,
+            alarm: None,
             turn: 0,
             counters: SocketCounters::default(),
         }
@@ -255,27 +278,26 @@ impl Sockets {
     }
 
     fn listen(&mut self, transport: Transport, address: SocketAddr) -> io::Result<ListenerConfig> {
-        let (kind, protocol) = match transport {
-            Transport::Udp => (Type::DGRAM, Protocol::UDP),
-            _ => (Type::STREAM, Protocol::TCP),
-        };
-        let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-        socket.set_nonblocking(true)?;
-        if address.is_ipv6() {
-            // The unspecified address takes both families, any other one takes its own.
-            socket.set_only_v6(!address.ip().is_unspecified())?;
-        }
+        let SocketConfig { receive_buffer, send_buffer, is_shared, dscp, .. } = self.config;
         let local = if transport == Transport::Udp {
-            // Best effort: the system caps them.
-            let _ = socket.set_recv_buffer_size(self.config.receive_buffer);
-            let _ = socket.set_send_buffer_size(self.config.send_buffer);
-            socket.bind(&address.into())?;
-            let sending = std::net::UdpSocket::from(socket);
-            let receiving = UdpSocket::from_std(sending.try_clone()?)?;
-            let local = sending.local_addr()?;
-            self.listeners.push(Listening::Udp { receiving, sending });
+            let udp = Udp::bind(address, &UdpConfig { receive_buffer, send_buffer, is_shared, dscp })?;
+            let readiness = UdpSocket::from_std(udp.socket().try_clone()?)?;
+            let local = udp.local()?;
+            self.listeners.push(Listening::Udp { readiness, udp, outgoing: Vec::new() });
             local
         } else {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_nonblocking(true)?;
+            if address.is_ipv6() {
+                // The unspecified address takes both families, any other one takes its own.
+                socket.set_only_v6(!address.ip().is_unspecified())?;
+            }
+            if is_shared {
+                udp::share(&socket)?;
+            }
+            if let Some(dscp) = dscp {
+                udp::set_dscp(SockRef::from(&socket), address.is_ipv6(), dscp)?;
+            }
             socket.set_reuse_address(true)?;
             socket.bind(&address.into())?;
             socket.listen(i32::try_from(self.config.backlog).unwrap_or(i32::MAX))?;
@@ -294,9 +316,31 @@ impl Sockets {
         Ok(ListenerConfig::new(transport, local))
     }
 
+    /// Sends what comes from a listener in another class from now on (DSCP, RFC 2474), below 64: its datagrams, and the
+    /// connections that come in by it later.
+    ///
+    /// # Errors
+    /// When there is no such listener, it is no class, or the system refuses.
+    pub fn set_dscp(&mut self, listener: ListenerId, dscp: u8) -> io::Result<()> {
+        match self.listeners.get(usize::from(listener.0)) {
+            Some(Listening::Udp { udp, .. }) => udp.set_dscp(dscp),
+            Some(Listening::Stream { listener, local, .. }) => {
+                udp::set_dscp(SockRef::from(listener), local.is_ipv6(), dscp)
+            }
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     /// What the network brings next. Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Arrival {
         poll_fn(|context| self.poll_recv(context)).await
+    }
+
+    /// What the network brings next, or `None` when a machine's timeout has come. Cheaper than a race of
+    /// [`recv`](Self::recv) against [`sleep_until`](super::sleep_until): while there is something to read, nobody looks
+    /// at the clock.
+    pub async fn recv_until(&mut self, timeout: Option<Instant>) -> Option<Arrival> {
+        poll_fn(|context| self.poll_recv_until(timeout, context)).await
     }
 
     /// What the network has brought already, without waiting: for loops that handle several arrivals at a time.
@@ -307,10 +351,11 @@ impl Sockets {
         }
     }
 
-    /// Carries out what a machine wants done. Returns what it wants to tell.
+    /// Carries out what a machine wants done. Returns what it wants to tell. Datagrams go out in batches: at the latest
+    /// when nothing more is to be received at once, or on [`flush`](Self::flush).
     pub fn transmit<E>(&mut self, output: Output<E>) -> Option<E> {
         match output {
-            Output::Datagram { listener, destination, payload } => self.send(listener, destination, &payload),
+            Output::Datagram { listener, destination, payload } => self.send(listener, destination, payload),
             Output::Connect { connection, transport, destination, name } => {
                 let opening = Opening { transport, destination, name };
                 match connection::open(connection, opening, self.secrets.clone(), self.arriving.clone()) {
@@ -360,15 +405,31 @@ impl Sockets {
         self.counters
     }
 
-    fn send(&mut self, listener: ListenerId, destination: SocketAddr, payload: &[u8]) {
-        let sent = match self.listeners.get(usize::from(listener.0)) {
-            Some(Listening::Udp { sending, .. }) => sending.send_to(payload, destination),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        };
-        if let Err(error) = sent {
-            // Like a loss in the network: transactions retransmit.
+    /// Sends the datagrams that wait for others.
+    pub fn flush(&mut self) {
+        if !std::mem::take(&mut self.has_outgoing) {
+            return;
+        }
+        for listening in &mut self.listeners {
+            if let Listening::Udp { udp, outgoing, .. } = listening
+                && !outgoing.is_empty()
+            {
+                // Like a loss in the network: transactions retransmit.
+                self.counters.datagrams_dropped += udp.send(outgoing);
+                outgoing.clear();
+            }
+        }
+    }
+
+    fn send(&mut self, listener: ListenerId, destination: SocketAddr, payload: Bytes) {
+        let Some(Listening::Udp { outgoing, .. }) = self.listeners.get_mut(usize::from(listener.0)) else {
             self.counters.datagrams_dropped += 1;
-            tracing::debug!(%error, %destination, length = payload.len(), "datagram dropped");
+            return;
+        };
+        outgoing.push((destination, payload));
+        self.has_outgoing = true;
+        if outgoing.len() >= BATCH {
+            self.flush();
         }
     }
 
@@ -400,9 +461,10 @@ impl Sockets {
     }
 
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
-        if let Some(input) = self.ready.pop_front() {
+        if let Some(input) = self.pop() {
             return Poll::Ready(Arrival::Input(input));
         }
+        self.flush();
         let places = self.listeners.len() + 1;
         for step in 0..places {
             let place = (self.turn + step) % places;
@@ -417,6 +479,43 @@ impl Sockets {
             }
         }
         Poll::Pending
+    }
+
+    /// What is already read.
+    fn pop(&mut self) -> Option<Input> {
+        if let Some(input) = self.ready.pop_front() {
+            return Some(input);
+        }
+        let datagram = self.batch.pop_front()?;
+        Some(input(self.batch_of, datagram))
+    }
+
+    fn poll_recv_until(&mut self, timeout: Option<Instant>, context: &mut Context<'_>) -> Poll<Option<Arrival>> {
+        if let Some(input) = self.pop() {
+            return Poll::Ready(Some(Arrival::Input(input)));
+        }
+        // Between two batches, so that nobody who sends much keeps the time from coming.
+        if timeout.is_some_and(|timeout| timeout <= now()) {
+            self.flush();
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(arrival) = self.poll_recv(context) {
+            return Poll::Ready(Some(arrival));
+        }
+        let Some(timeout) = timeout else { return Poll::Pending };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(timeout.into())));
+        // One that is set for earlier need not be set again: waking for nothing once is cheaper.
+        if alarm.is_elapsed() || alarm.deadline() > timeout.into() {
+            alarm.as_mut().reset(timeout.into());
+        }
+        match alarm.as_mut().poll(context) {
+            Poll::Ready(()) if timeout <= now() => Poll::Ready(None),
+            Poll::Ready(()) => {
+                alarm.as_mut().reset(timeout.into());
+                alarm.as_mut().poll(context).map(|()| None)
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn poll_connections(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
@@ -435,18 +534,31 @@ impl Sockets {
     fn poll_listener(&mut self, place: usize, context: &mut Context<'_>) -> Poll<Arrival> {
         let Ok(listener) = u16::try_from(place).map(ListenerId) else { return Poll::Pending };
         match self.listeners.get_mut(place) {
-            Some(Listening::Udp { receiving, .. }) => loop {
-                let mut buffer = ReadBuf::new(&mut self.buffer);
-                match std::task::ready!(receiving.poll_recv_from(context, &mut buffer)) {
-                    Ok(source) => {
-                        let payload = Bytes::copy_from_slice(buffer.filled());
-                        return Poll::Ready(Arrival::Input(Input::Datagram {
-                            listener,
-                            source,
-                            payload,
-                            received: None,
-                        }));
+            Some(Listening::Udp { readiness, udp, .. }) => loop {
+                if let Err(error) = std::task::ready!(readiness.poll_recv_ready(context)) {
+                    tracing::debug!(%error, "socket not ready");
+                    return Poll::Pending;
+                }
+                let mut received = Ok(0);
+                let _ = readiness.try_io(Interest::READABLE, || {
+                    received = udp.receive(&mut self.batch);
+                    match &received {
+                        // Less than a whole batch: the next one is worth waiting for.
+                        Ok(count) if *count < BATCH => Err(io::ErrorKind::WouldBlock.into()),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            Err(io::ErrorKind::WouldBlock.into())
+                        }
+                        _ => Ok(()),
                     }
+                });
+                match received {
+                    Ok(_) => {
+                        self.batch_of = listener;
+                        if let Some(datagram) = self.batch.pop_front() {
+                            return Poll::Ready(Arrival::Input(input(listener, datagram)));
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     // Some systems report here that an earlier datagram did not arrive.
                     Err(error) => {
                         self.counters.receive_errors += 1;
@@ -476,5 +588,16 @@ impl Sockets {
             }
             None => Poll::Pending,
         }
+    }
+}
+
+fn input(listener: ListenerId, datagram: Datagram) -> Input {
+    let Datagram { source, payload, received } = datagram;
+    Input::Datagram { listener, source, payload, received: Some(received) }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
