@@ -42,7 +42,7 @@ impl<T: Eq + Hash + Copy, S: BuildHasher + Clone> Recent<T, S> {
         if self.young.contains(entry) {
             return true;
         }
-        if self.old.remove(entry) {
+        if !self.old.is_empty() && self.old.remove(entry) {
             self.insert(*entry);
             return true;
         }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::draft::{Draft, Raw, Typed, is_content_length};
 use super::edit::Decimal;
@@ -101,10 +102,7 @@ impl ResponseBuilder {
     pub(super) fn new(request: &Headers, status: StatusCode) -> Self {
         let base = request.clone();
         let mut draft = Draft::none();
-        draft.keep(&base, &HeaderName::VIA, true);
-        for name in [HeaderName::FROM, HeaderName::TO, HeaderName::CALL_ID, HeaderName::CSEQ] {
-            draft.keep(&base, &name, false);
-        }
+        draft.keep_each(&base, Known::Via, [Known::From, Known::To, Known::CallId, Known::Cseq]);
         if status == StatusCode::TRYING {
             draft.keep(&base, &HeaderName::TIMESTAMP, false);
         }
@@ -118,8 +116,10 @@ impl ResponseBuilder {
     pub fn to_tag(mut self, tag: &[u8]) -> Self {
         let value = match self.draft.first(&self.base, &HeaderName::TO) {
             Some(to) if !has_parameter(to, b"tag") => {
-                let tag = tag.iter().copied().filter(|byte| is_token_byte(*byte));
-                to.iter().copied().chain(*b";tag=").chain(tag).collect::<Vec<u8>>()
+                let mut value = SmallVec::<[u8; 256]>::from_slice(to);
+                value.extend_from_slice(b";tag=");
+                value.extend(tag.iter().copied().filter(|byte| is_token_byte(*byte)));
+                value
             }
             _ => return self,
         };

@@ -70,6 +70,22 @@ impl Draft {
         self.order.extend(numbers.take(limit).map(|(number, _)| number as u32));
     }
 
+    /// Takes over the original lines of one name, and the first lines of others in this order, in one pass.
+    pub(super) fn keep_each<const N: usize>(&mut self, base: &Headers, every: Known, firsts: [Known; N]) {
+        let mut found = [None; N];
+        for (number, entry) in base.entries().iter().enumerate() {
+            let Some(known) = entry.known else { continue };
+            if known == every {
+                self.order.push(number as u32);
+            } else if let Some(place) = firsts.iter().position(|first| *first == known)
+                && let Some(place) = found.get_mut(place)
+            {
+                place.get_or_insert(number as u32);
+            }
+        }
+        self.order.extend(found.into_iter().flatten());
+    }
+
     /// Adds a line above the first of its name, or at the top.
     pub(super) fn push_front(&mut self, base: &Headers, name: &HeaderName, value: &impl Encode) {
         let line = self.line(name, value);

@@ -103,31 +103,39 @@ impl Headers {
             None => entry.is(&self.bytes, &H::NAME),
         };
         for entry in self.entries.iter().filter(is) {
-            if entry.folded {
-                let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() else { continue };
-                let place = |error: ParseError| ParseError { offset: error.offset + offset, ..error };
-                return H::parse(&value).map(Some).map_err(place);
+            if let Some(value) = self.first_of(entry)? {
+                return Ok(Some(value));
             }
-            let mut range = entry.value();
-            if H::EMPTY && range.is_empty() {
-                continue;
-            }
-            if H::LIST {
-                let line = self.bytes.get(range.clone()).unwrap_or_default();
-                let length = value_length(line);
-                if length < line.len() {
-                    let first = line.get(..length).unwrap_or_default();
-                    range.start += length - trim_start(first).len();
-                    range.end = range.start + trim(first).len();
-                }
-            }
-            let origin = range.start;
-            return match H::parse_at(&self.bytes, range) {
-                Ok(value) => Ok(Some(value)),
-                Err(error) => Err(ParseError { offset: error.offset + origin, ..error }),
-            };
         }
         Ok(None)
+    }
+
+    /// The first value of a line, if it has one.
+    #[inline]
+    pub(super) fn first_of<H: TypedHeader>(&self, entry: &Entry) -> Result<Option<H>, ParseError> {
+        if entry.folded {
+            let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() else { return Ok(None) };
+            let place = |error: ParseError| ParseError { offset: error.offset + offset, ..error };
+            return H::parse(&value).map(Some).map_err(place);
+        }
+        let mut range = entry.value();
+        if H::EMPTY && range.is_empty() {
+            return Ok(None);
+        }
+        if H::LIST {
+            let line = self.bytes.get(range.clone()).unwrap_or_default();
+            let length = value_length(line);
+            if length < line.len() {
+                let first = line.get(..length).unwrap_or_default();
+                range.start += length - trim_start(first).len();
+                range.end = range.start + trim(first).len();
+            }
+        }
+        let origin = range.start;
+        match H::parse_at(&self.bytes, range) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(ParseError { offset: error.offset + origin, ..error }),
+        }
     }
 
     /// The first value of this type, which must be there.

@@ -1,8 +1,8 @@
 //! The fields that every message must have (RFC 3261 §8.1.1).
 
-use super::Headers;
+use super::{Entry, Headers};
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{CSeq, CallId, From, HeaderName, MaxForwards, To, TypedHeader, Via};
+use crate::header::{CSeq, CallId, From, HeaderName, Known, MaxForwards, To, TypedHeader, Via};
 
 /// The mandatory fields of a message, parsed. Max-Forwards may lack: elements of RFC 2543 did not send it
 /// (RFC 3261 §16.3).
@@ -25,6 +25,21 @@ pub struct Mandatory {
 impl Mandatory {
     /// Reads the fields of a header section.
     pub(super) fn read(headers: &Headers) -> Result<Self, ParseError> {
+        let Some([via, from, to, call_id, cseq]) = places(headers) else { return Self::search(headers) };
+        let max_forwards = headers.typed::<MaxForwards>();
+        Ok(Self {
+            via: found(headers, via)?,
+            from: found(headers, from)?,
+            to: found(headers, to)?,
+            call_id: found(headers, call_id)?,
+            cseq: found(headers, cseq)?,
+            max_forwards: max_forwards?.map(|max_forwards| max_forwards.0),
+        })
+    }
+
+    /// As [`Mandatory::read`], of headers of which one is missing or too many.
+    #[cold]
+    fn search(headers: &Headers) -> Result<Self, ParseError> {
         Ok(Self {
             via: headers.require()?,
             from: one(headers)?,
@@ -42,6 +57,39 @@ impl Mandatory {
         } else {
             Err(ParseError::new(ErrorKind::Mismatch, Part::Header(HeaderName::CSEQ), 0))
         }
+    }
+}
+
+/// The lines of the topmost Via, of From, To, Call-ID and CSeq, in one pass; `None` when one is missing, or when one that
+/// may be there only once is repeated.
+fn places(headers: &Headers) -> Option<[&Entry; 5]> {
+    let [mut via, mut from, mut to, mut call_id, mut cseq, mut max_forwards] = [None; 6];
+    for entry in headers.entries() {
+        let place = match entry.known {
+            Some(Known::Via) => {
+                via = via.or(Some(entry));
+                continue;
+            }
+            Some(Known::From) => &mut from,
+            Some(Known::To) => &mut to,
+            Some(Known::CallId) => &mut call_id,
+            Some(Known::Cseq) => &mut cseq,
+            Some(Known::MaxForwards) => &mut max_forwards,
+            _ => continue,
+        };
+        if place.replace(entry).is_some() {
+            return None;
+        }
+    }
+    Some([via?, from?, to?, call_id?, cseq?])
+}
+
+/// The value of a line, or of the next one of its name when it has none.
+#[inline]
+fn found<H: TypedHeader>(headers: &Headers, entry: &Entry) -> Result<H, ParseError> {
+    match headers.first_of(entry)? {
+        Some(value) => Ok(value),
+        None => headers.require(),
     }
 }
 

@@ -254,6 +254,12 @@ impl<'a> Iterator for ParamsIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let entry = self.rest.strip_prefix(b";")?;
+        let stop = memchr::memchr3(b';', b'"', b'<', entry).unwrap_or(entry.len());
+        let (plain, rest) = entry.split_at_checked(stop)?;
+        if matches!(rest.first(), None | Some(b';')) {
+            self.rest = rest;
+            return Some(split(plain, memchr::memchr(b'=', plain)));
+        }
         let mut equals = None;
         let mut quoted = false;
         let mut bracketed = false;
@@ -277,10 +283,15 @@ impl<'a> Iterator for ParamsIter<'a> {
         }
         let (entry, rest) = entry.split_at_checked(end)?;
         self.rest = rest;
-        Some(match equals.and_then(|at| Some((entry.get(..at)?, entry.get(at + 1..)?))) {
-            Some((name, value)) => (trim(name), Some(trim(value))),
-            None => (trim(entry), None),
-        })
+        Some(split(entry, equals))
+    }
+}
+
+/// The name and the value of an entry whose equals sign is there.
+fn split(entry: &[u8], equals: Option<usize>) -> (&[u8], Option<&[u8]>) {
+    match equals.and_then(|at| Some((entry.get(..at)?, entry.get(at + 1..)?))) {
+        Some((name, value)) => (trim(name), Some(trim(value))),
+        None => (trim(entry), None),
     }
 }
 
