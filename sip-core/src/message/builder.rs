@@ -99,6 +99,7 @@ impl RequestBuilder {
 
 impl ResponseBuilder {
     /// Copies what RFC 3261 §8.2.6.2 names, byte for byte.
+    #[inline]
     pub(super) fn new(request: &Headers, status: StatusCode) -> Self {
         let base = request.clone();
         let mut draft = Draft::none();
@@ -113,6 +114,7 @@ impl ResponseBuilder {
 
     /// Gives To a tag, unless it has one (RFC 3261 §8.2.6.2). Bytes that are not those of a token are left out.
     #[must_use]
+    #[inline]
     pub fn to_tag(mut self, tag: &[u8]) -> Self {
         let value = match self.draft.first(&self.base, &HeaderName::TO) {
             Some(to) if !has_parameter(to, b"tag") => {

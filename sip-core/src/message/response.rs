@@ -20,6 +20,7 @@ impl Response {
     /// Begins the response to a request: Via, From, To, Call-ID and CSeq are copied, and Timestamp to a 100
     /// (RFC 3261 §8.2.6).
     #[must_use]
+    #[inline]
     pub fn to(request: &Request, status: StatusCode) -> ResponseBuilder {
         ResponseBuilder::new(request.headers(), status)
     }

@@ -220,6 +220,7 @@ impl Endpoint {
 
     /// What to do next; call until `None` after every other call.
     #[must_use]
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -288,6 +289,7 @@ impl Endpoint {
         self.origin.map_or(0, |origin| now.saturating_duration_since(origin).as_secs() / 600)
     }
 
+    #[inline]
     fn tell(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
