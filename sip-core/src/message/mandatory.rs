@@ -108,6 +108,7 @@ fn at_most_one<H: TypedHeader>(headers: &Headers) -> Result<Option<H>, ParseErro
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::message::{Limits, Message};
@@ -158,5 +159,62 @@ mod tests {
     fn the_method_is_the_same_in_both_places() {
         let error = read("OPTIONS", &LINES).unwrap_err();
         assert_eq!((error.kind, error.part), (ErrorKind::Mismatch, Part::Header(HeaderName::CSEQ)));
+    }
+
+    /// Lines that are whole, in other forms, without a value, or wrong.
+    const POOL: [&str; 24] = [
+        LINES[0],
+        LINES[1],
+        LINES[2],
+        LINES[3],
+        LINES[4],
+        LINES[5],
+        "v: SIP / 2.0 / UDP first.example.com: 4000;ttl=16\r\n ;branch=z9hG4bKa7c6a8dlze.1",
+        "Via: , SIP/2.0/UDP h;branch=z9hG4bK2",
+        "Via:",
+        "VIA : SIP/2.0/TLS [2001:db8::1]:5061;rport;received=192.0.2.1;branch=\"a;b\"",
+        "From : \"B, C\"\r\n <sip:b:pass%20word@h:5060;transport=tcp?subject=x>\r\n\t;tag=2",
+        "From: tel:+1-201;tag=x;y",
+        "t: <urn:service:sos>;tag=3",
+        "To: Alice Bob <sips:192.0.2.300>",
+        "To:",
+        "i: a b",
+        "Call-ID: \r\n folded@h",
+        "CSeq: 4294967296 INVITE",
+        "cseq:  8 \r\n OPTIONS",
+        "Max-Forwards: 256",
+        "Max-Forwards: \r\n 9",
+        "Contact: <sip:c@h>",
+        "Subject: From: <sip:x>",
+        "Content-Length: 0",
+    ];
+
+    proptest! {
+        #[test]
+        fn one_pass_reads_what_a_search_for_each_reads(
+            order in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle(),
+            changes in prop::collection::vec((0..8_usize, 0..POOL.len(), 0..3_u8), 0..4),
+            bytes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        ) {
+            let mut lines: Vec<&str> = order.iter().map(|number| POOL[*number]).collect();
+            for (at, line, how) in changes {
+                let at = at.min(lines.len());
+                match how {
+                    0 => lines.insert(at, POOL[line]),
+                    1 if at < lines.len() => lines[at] = POOL[line],
+                    _ if at < lines.len() => drop(lines.remove(at)),
+                    _ => {}
+                }
+            }
+            let start = b"INVITE sip:b@h SIP/2.0\r\n";
+            let mut text = [start, lines.join("\r\n").as_bytes(), b"\r\n\r\n"].concat();
+            for (at, byte) in bytes {
+                let at = start.len() + at.index(text.len() - start.len());
+                text[at] = byte;
+            }
+            if let Ok(message) = Message::parse(text.into(), &Limits::default()) {
+                prop_assert_eq!(Mandatory::read(message.headers()), Mandatory::search(message.headers()));
+            }
+        }
     }
 }
