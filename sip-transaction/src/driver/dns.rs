@@ -1,12 +1,17 @@
 //! The domain name system, asked by hickory-resolver.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
+use super::Sockets;
 use crate::resolve::{Answer, Kind, Naptr, Question, Record, Srv};
 
 /// How long a server that does not say how long there is nothing is believed.
@@ -62,4 +67,26 @@ fn record(data: &RData) -> Option<Record> {
 
 fn text(name: &Name) -> Arc<str> {
     name.to_ascii().into()
+}
+
+impl Sockets {
+    /// Asks these name servers, each over UDP and, where an answer is too large for that, over TCP.
+    ///
+    /// # Errors
+    /// When the resolver cannot be made.
+    pub fn use_name_servers(&mut self, servers: &[SocketAddr]) -> io::Result<()> {
+        let servers = servers.iter().map(|server| {
+            let at_port = |mut connection: ConnectionConfig| {
+                connection.port = server.port();
+                connection
+            };
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(at_port);
+            NameServerConfig::new(server.ip(), true, connections.into())
+        });
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.options_mut().cache_size = 0;
+        self.set_resolver(builder.build().map_err(io::Error::other)?);
+        Ok(())
+    }
 }
