@@ -1,7 +1,7 @@
 //! What went wrong in other stacks when they read messages and framed them.
 
 use bytes::Bytes;
-use sip_core::framing::{Frame, Stream};
+use sip_core::framing::{self, Frame, Stream};
 use sip_core::header::HeaderName;
 use sip_core::{ErrorKind, Limits, Message, ParseError, Part, Request};
 
@@ -207,7 +207,7 @@ fn a_header_section_that_does_not_end_is_refused() {
 }
 
 #[test]
-fn every_limit_holds_for_datagrams_and_streams_alike() {
+fn every_limit_holds_for_datagrams_streams_and_websocket_messages_alike() {
     let long = |bytes: Vec<u8>, limits: Limits, error: (ErrorKind, Part)| {
         let datagram = Message::parse(bytes.clone().into(), &limits).unwrap_err();
         assert_eq!((datagram.kind, datagram.part), error);
@@ -216,6 +216,10 @@ fn every_limit_holds_for_datagrams_and_streams_alike() {
         match stream.next() {
             Err(lost) => assert_eq!(lost.error.kind, error.0),
             Ok(Some(Frame::Bad { error: bad, .. })) => assert_eq!(bad.kind, error.0),
+            other => panic!("{other:?}"),
+        }
+        match framing::websocket(bytes.into(), &limits) {
+            Frame::Bad { error: bad, .. } => assert_eq!((bad.kind, bad.part), error),
             other => panic!("{other:?}"),
         }
     };
@@ -229,6 +233,16 @@ fn every_limit_holds_for_datagrams_and_streams_alike() {
     long(with(rest), Limits { body: 4, ..limits }, (ErrorKind::TooLarge, Part::Body));
     let exact = Limits { message: with(rest).len(), headers: 7, line: 36, uri: 19, body: 5 };
     assert!(Message::parse(with(rest).into(), &exact).is_ok());
+    assert!(matches!(framing::websocket(with(rest).into(), &exact), Frame::Message(_)));
+    let mut stream = Stream::new(exact);
+    stream.push(&with(rest));
+    assert!(matches!(stream.next(), Ok(Some(Frame::Message(_)))));
+    // One less of any of them is too little for each.
+    long(with(rest), Limits { message: exact.message - 1, ..exact }, (ErrorKind::TooLarge, Part::Message));
+    long(with(rest), Limits { headers: exact.headers - 1, ..exact }, (ErrorKind::TooLarge, Part::Message));
+    long(with(rest), Limits { line: exact.line - 1, ..exact }, (ErrorKind::TooLarge, Part::HeaderLine));
+    long(with(rest), Limits { uri: exact.uri - 1, ..exact }, (ErrorKind::TooLarge, Part::RequestUri));
+    long(with(rest), Limits { body: exact.body - 1, ..exact }, (ErrorKind::TooLarge, Part::Body));
     let line = format!("Subject: {}\r\nContent-Length: 0\r\n\r\n", "a".repeat(65_000));
     long(with(line), Limits { message: 1 << 20, ..limits }, (ErrorKind::TooLarge, Part::HeaderLine));
 }

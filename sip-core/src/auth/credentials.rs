@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes};
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
-use super::hash::{Hash, Piece, digit, hash_joined, hash_pieces};
+use super::hash::{Hash, Piece, Scratch, digit, hash_joined, hash_pieces};
 use super::param::Answer;
 use super::value::{SchemeValue, is_true};
 use super::{Algorithm, Challenge, Ha1, Param, Qop};
@@ -303,26 +303,27 @@ fn compute_with<D: Digest>(
         None => None,
         Some(token) => Some(Qop::from_token(token)?),
     };
+    let scratch = &mut Scratch::new();
     let mut ha1 = ha1.hex();
     let session;
     if algorithm.is_session() {
-        session = hash_pieces::<D, 3>([Piece::Hex(ha1), Bytes(nonce), Bytes(cnonce?)]).hex();
+        session = hash_pieces::<D, 3>(scratch, [Piece::Hex(ha1), Bytes(nonce), Bytes(cnonce?)]).hex();
         ha1 = &session;
     }
     let ha2 = match qop {
         Some(Qop::AuthInt) => {
-            let body = hash_pieces::<D, 1>([Bytes(body)]).hex();
-            hash_pieces::<D, 3>([Bytes(method), Bytes(uri), Piece::Hex(&body)]).hex()
+            let body = hash_pieces::<D, 1>(scratch, [Bytes(body)]).hex();
+            hash_pieces::<D, 3>(scratch, [Bytes(method), Bytes(uri), Piece::Hex(&body)]).hex()
         }
-        Some(Qop::Auth) | None => hash_pieces::<D, 2>([Bytes(method), Bytes(uri)]).hex(),
+        Some(Qop::Auth) | None => hash_pieces::<D, 2>(scratch, [Bytes(method), Bytes(uri)]).hex(),
     };
     let Some(qop) = qop else {
-        return Some(hash_pieces::<D, 3>([Piece::Hex(ha1), Bytes(nonce), Piece::Hex(&ha2)]));
+        return Some(hash_pieces::<D, 3>(scratch, [Piece::Hex(ha1), Bytes(nonce), Piece::Hex(&ha2)]));
     };
     let (nc, cnonce) = (nc?, cnonce?);
     let qop = qop.as_str().as_bytes();
     let pieces = [Piece::Hex(ha1), Bytes(nonce), Bytes(nc), Bytes(cnonce), Bytes(qop), Piece::Hex(&ha2)];
-    Some(hash_pieces::<D, 6>(pieces))
+    Some(hash_pieces::<D, 6>(scratch, pieces))
 }
 
 impl fmt::Debug for Credentials {

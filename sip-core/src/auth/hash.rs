@@ -2,13 +2,23 @@
 
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use super::Algorithm;
 
 /// Pieces up to this many bytes together are put together on the stack and hashed in one go, which is faster than feeding
 /// them one by one.
 const TOGETHER: usize = 320;
+
+/// Where they are put together: one serves all hashes of a response.
+pub(crate) struct Scratch([u8; TOGETHER]);
+
+impl Scratch {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self([0; TOGETHER])
+    }
+}
 
 /// What is hashed: bytes, or a hash in hexadecimal.
 #[derive(Clone, Copy)]
@@ -30,24 +40,24 @@ impl<'a> Piece<'a> {
 /// Hashes one piece, or pieces joined by colons: `H(concat(a, ":", b, …))`.
 pub(crate) fn hash_joined(algorithm: Algorithm, pieces: &[&[u8]]) -> Hash {
     count_one();
+    let (scratch, pieces) = (&mut Scratch::new(), pieces.iter().copied().map(Piece::Bytes));
     match algorithm.base() {
-        Algorithm::Sha256 => joined::<Sha256>(pieces.iter().copied().map(Piece::Bytes)),
-        Algorithm::Sha512_256 => joined::<Sha512_256>(pieces.iter().copied().map(Piece::Bytes)),
-        _ => joined::<Md5>(pieces.iter().copied().map(Piece::Bytes)),
+        Algorithm::Sha256 => joined::<Sha256>(scratch, pieces),
+        Algorithm::Sha512_256 => joined::<Sha512_256>(scratch, pieces),
+        _ => joined::<Md5>(scratch, pieces),
     }
 }
 
 /// The same of a number of pieces that is known when this is compiled.
 #[inline]
-pub(crate) fn hash_pieces<D: Digest, const N: usize>(pieces: [Piece<'_>; N]) -> Hash {
+pub(crate) fn hash_pieces<D: Digest, const N: usize>(scratch: &mut Scratch, pieces: [Piece<'_>; N]) -> Hash {
     count_one();
-    joined::<D>(pieces.into_iter())
+    joined::<D>(scratch, pieces.into_iter())
 }
 
 #[inline]
-fn joined<'a, D: Digest>(pieces: impl Iterator<Item = Piece<'a>> + Clone) -> Hash {
-    let mut buffer = [0; TOGETHER];
-    if let Some(text) = join(&mut buffer, pieces.clone()) {
+fn joined<'a, D: Digest>(scratch: &mut Scratch, pieces: impl Iterator<Item = Piece<'a>> + Clone) -> Hash {
+    if let Some(text) = join(&mut scratch.0, pieces.clone()) {
         return Hash::new(&D::digest(text));
     }
     let mut hash = D::new();
@@ -199,12 +209,13 @@ impl Hex {
             *to = from | 0x20;
             are_digits &= from.is_ascii_hexdigit();
         }
-        // Eight bytes at a time; what is past the end is zero on both sides.
+        // Eight bytes at a time, all of them; what is past the end is zero on both sides.
         let (lower, _) = lower.as_chunks::<8>();
         let (own, _) = self.digits.as_chunks::<8>();
-        let is_same = lower.iter().zip(own).fold(Choice::from(1), |is_same, (given, own)| {
-            is_same & u64::from_ne_bytes(*given).ct_eq(&u64::from_ne_bytes(*own))
+        let difference = lower.iter().zip(own).fold(0, |difference, (given, own)| {
+            difference | (u64::from_ne_bytes(*given) ^ u64::from_ne_bytes(*own))
         });
+        let is_same = difference.ct_eq(&0);
         bool::from(is_same) & are_digits
     }
 

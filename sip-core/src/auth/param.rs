@@ -94,22 +94,16 @@ impl ParamList {
     pub(crate) fn answer(&self) -> Answer<'_> {
         let mut answer = Answer::default();
         for param in &self.0 {
-            let mut name = &param.name[..];
-            let mut lower = [0; 9];
-            if name.iter().any(u8::is_ascii_uppercase) {
-                let Some(to) = lower.get_mut(..name.len()) else { continue };
-                to.copy_from_slice(name);
-                to.make_ascii_lowercase();
-                name = to;
-            }
-            let value = match name {
-                b"nc" => &mut answer.nc,
-                b"uri" => &mut answer.uri,
-                b"qop" => &mut answer.qop,
-                b"nonce" => &mut answer.nonce,
-                b"cnonce" => &mut answer.cnonce,
-                b"response" => &mut answer.response,
-                b"algorithm" => &mut answer.algorithm,
+            // By its length a name can be one of two at most, and nearly all write it in lower case.
+            let is = |name: &[u8]| param.name == name || param.name.eq_ignore_ascii_case(name);
+            let value = match param.name.len() {
+                2 if is(b"nc") => &mut answer.nc,
+                3 if is(b"uri") => &mut answer.uri,
+                3 if is(b"qop") => &mut answer.qop,
+                5 if is(b"nonce") => &mut answer.nonce,
+                6 if is(b"cnonce") => &mut answer.cnonce,
+                8 if is(b"response") => &mut answer.response,
+                9 if is(b"algorithm") => &mut answer.algorithm,
                 _ => continue,
             };
             value.get_or_insert(param.value());

@@ -79,7 +79,7 @@ impl SchemeValue {
 
     /// Whether this is Digest.
     pub(crate) fn is_digest(&self) -> bool {
-        self.scheme.eq_ignore_ascii_case(b"digest")
+        &*self.scheme == b"Digest" || self.scheme.eq_ignore_ascii_case(b"digest")
     }
 
     /// Writes scheme and parameters.
