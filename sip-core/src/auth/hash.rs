@@ -212,9 +212,10 @@ impl Hex {
         // Eight bytes at a time, all of them; what is past the end is zero on both sides.
         let (lower, _) = lower.as_chunks::<8>();
         let (own, _) = self.digits.as_chunks::<8>();
-        let difference = lower.iter().zip(own).fold(0, |difference, (given, own)| {
-            difference | (u64::from_ne_bytes(*given) ^ u64::from_ne_bytes(*own))
-        });
+        let difference = lower
+            .iter()
+            .zip(own)
+            .fold(0, |difference, (given, own)| difference | (u64::from_ne_bytes(*given) ^ u64::from_ne_bytes(*own)));
         let is_same = difference.ct_eq(&0);
         bool::from(is_same) & are_digits
     }
