@@ -14,7 +14,8 @@
 //! | `ignorepat` | kept, shown |
 //! | `switch`, `lswitch`, `eswitch` | not; a warning |
 //! | `[globals]`, `autofallthrough` | done |
-//! | special extensions `s i t h e` | done; `o` and `a` belong to voicemail, which is not there, `T` is not |
+//! | special extensions `s i t h e` | done |
+//! | special extensions `o a T fax` | loaded and shown; only a jump or a number that is dialled gets there, with a warning when no step names them: VoiceMail and Directory, from which callers leave for `o` and `a`, are not here |
 //! | `${…}`, substrings, `$[…]` | done |
 //! | functions | CALLERID, CHANNEL, CUT, DIALPLAN_EXISTS, EVAL, EXISTS, FIELDNUM, FIELDQTY, FILTER, GLOBAL, IF, IFTIME, ISNULL, LEN, LOCAL, MATH, MAX, MIN, QUOTE, RAND, REGEX, REPLACE, SET, STRFTIME, STRREPLACE, TIMEOUT (digit, response), TOLOWER, TOUPPER |
 //! | applications | [`crate::application::names`] |
@@ -43,6 +44,7 @@ mod plan;
 mod read;
 mod run;
 mod show;
+mod special;
 mod substitute;
 mod thread;
 mod times;

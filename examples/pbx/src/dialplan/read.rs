@@ -7,6 +7,7 @@ use super::{
     check::{Check, is_variable},
     expression, function,
     plan::{Context, Extension, Include, Step},
+    special,
     substitute::{Scope, inside as inside_of, substitute, unclosed},
     times::Times,
 };
@@ -32,6 +33,7 @@ pub(super) fn dialplan(file: &File, problems: &mut Vec<Problem>) -> Dialplan {
         context.extensions.sort_by(Extension::order);
     }
     examine(&plan, problems);
+    special::examine(&plan, problems);
     // What was found while reading and what was found later belong together.
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     plan

@@ -175,6 +175,28 @@ fn a_wrong_digit_goes_to_i_and_none_to_t() {
 }
 
 #[test]
+fn the_operators_extension_is_loaded_and_shown_and_only_a_jump_leads_there() {
+    let text = "[menu]\nexten => s,1,Answer()\nsame => n,Background(welcome)\nexten => 9,1,Goto(o,1)\n\
+                exten => 5,1,GotoIf($[1]?menu,o,1)\nexten => o,1,Dial(SIP/operator)\nexten => i,1,Playback(invalid-${INVALID_EXTEN})\n";
+    let start = [("begin", "Answer"), ("done", "Playback welcome until a digit")];
+    for key in ["digit 9", "digit 5"] {
+        let mut stage = Stage::new(text, "menu", "s");
+        stage.script(&start);
+        stage.script(&[(key, "Dial SIP/operator")]);
+        assert_eq!(stage.thread.extension(), "o");
+    }
+    // A zero in a menu is the extension 0, in Asterisk too: only VoiceMail and Directory make it `o`.
+    let mut stage = Stage::new(text, "menu", "s");
+    stage.script(&start);
+    stage.script(&[("digit 0", "Playback invalid-0")]);
+    let lines = plan(text).lines(Some("menu")).join("\n");
+    assert!(
+        lines.contains("  'o' =>            1. Dial(SIP/operator)                         [extensions.conf:6]"),
+        "{lines}"
+    );
+}
+
+#[test]
 fn without_autofallthrough_digits_are_waited_for_at_the_end() {
     let text = "[general]\nautofallthrough=no\n[c]\nexten => s,1,Answer()\nexten => 1,1,Playback(one)\n";
     Stage::new(text, "c", "s").script(&[("begin", "Answer"), ("done", "WaitExten 10s"), ("digit 1", "Playback one")]);

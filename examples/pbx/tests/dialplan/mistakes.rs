@@ -80,6 +80,14 @@ fn warnings_say_what_is_not_done() {
         ("exten => 1,1,VoiceMail(1@home)", "application `VoiceMail` is not supported: a call that comes to it ends"),
         ("switch => IAX2/x", "`switch` is not supported: IAX2/x is not asked"),
         ("exten => _.,1,NoOp()", "`_.` also takes the special extensions i, t, h and s: better write _X."),
+        (
+            "exten => o,1,NoOp()",
+            "`o` is reached by Goto, or by who dials it, and not by itself: no application here lets a caller leave for the operator, as VoiceMail and Directory do",
+        ),
+        (
+            "exten => T,1,NoOp()",
+            "`T` is reached by Goto, or by who dials it, and not by itself: TIMEOUT(absolute) is not supported",
+        ),
         ("exten => 1,2,NoOp()", "`1` begins with priority 2: nobody gets there without priority 1"),
         ("exten => 1,1,Goto(2,1)", "Goto: there is no extension `2` in context `c`"),
         ("exten => 1,1,Goto(d,2,1)", "Goto: there is no context `d`"),
