@@ -38,6 +38,9 @@ fn main() -> ExitCode {
         if let Err(error) = config.check_exposure() {
             eprintln!("note: --config will not start with this as it is: {error}");
         }
+        if config.has_secrets() {
+            eprintln!("note: the passwords stand in it as they are: keep it from others' eyes (chmod 600)");
+        }
         say(&config.to_toml());
         return ExitCode::SUCCESS;
     }

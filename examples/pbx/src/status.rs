@@ -72,6 +72,30 @@ pub struct Account {
     pub qualify: Option<Qualify>,
     /// The phones registered.
     pub bindings: Vec<Binding>,
+    /// What only the console shows.
+    #[serde(skip)]
+    pub settings: Settings,
+}
+
+/// How an account is configured, for the console.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The number that others see, when it is not the account's name.
+    pub number: Option<String>,
+    /// The user name with which it proves who it is; none when it cannot.
+    pub user: Option<String>,
+    /// The user name that we show it, when it has a password for us.
+    pub remote_user: Option<String>,
+    /// Phones that may be registered at once; none for an address that is fixed.
+    pub contacts: usize,
+    /// Calls that it may have at once.
+    pub calls: Option<usize>,
+    /// How it is reached, when that is said: `UDP` or `TCP`.
+    pub transport: Option<&'static str>,
+    /// The addresses whose calls are taken as its own.
+    pub networks: Vec<String>,
+    /// Whether it may come from some addresses only.
+    pub has_rules: bool,
 }
 
 /// A registration of ours at another SIP server.
@@ -201,8 +225,11 @@ pub struct Side {
     pub address: String,
     /// In Asterisk's words: `Down`, `Ring`, `Ringing`, `Up`.
     pub state: &'static str,
-    /// Since when it is there.
+    /// Since when it talks; before the answer, since when it is there.
     pub since: u64,
+    /// Since when it is there.
+    #[serde(skip)]
+    pub began: u64,
     /// Its codec.
     pub codec: Option<String>,
     /// Whether it put the other on hold.

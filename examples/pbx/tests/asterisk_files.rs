@@ -247,6 +247,30 @@ fn what_is_printed_for_a_folder_is_a_configuration_that_is_right() {
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stderr));
     let again = Config::load(file.path()).unwrap();
     assert_eq!(again, asterisk::load(&folder("iax-trunks")).config.unwrap());
+    let notes = String::from_utf8_lossy(&printed.stderr).into_owned();
+    assert!(notes.contains("note: the passwords stand in it as they are"), "{notes}");
+    assert!(!notes.contains("--config will not start"), "{notes}");
+}
+
+#[test]
+fn what_is_printed_of_a_relative_folder_is_right_wherever_it_lies() {
+    let (home, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(home.path().join("office")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(home.path().join("office").join(name), text).unwrap();
+    write("sip.conf", "[general]\nbindaddr=0.0.0.0\n[1001]\ntype=friend\nhost=dynamic\nsecret=1234\n");
+    write("extensions.conf", "#include more.conf\n");
+    write("more.conf", "[default]\nexten => 600,1,Echo()\n");
+    let run = |folder: &Path, arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_pbx")).current_dir(folder).args(arguments).output().unwrap()
+    };
+    let printed = run(home.path(), &["--to-toml", "office"]);
+    let notes = String::from_utf8_lossy(&printed.stderr).into_owned();
+    assert!(notes.contains("note: --config will not start with this as it is"), "{notes}");
+    std::fs::write(away.path().join("pbx.toml"), &printed.stdout).unwrap();
+    let check = run(away.path(), &["--config", "pbx.toml", "--udp", "127.0.0.1:0", "--check"]);
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stderr));
+    let config = Config::load(&away.path().join("pbx.toml")).unwrap();
+    assert!(config.dialplan.find("default", "600", "").is_some());
 }
 
 #[test]
@@ -258,11 +282,15 @@ fn a_folder_with_errors_does_not_start() {
 
 /// Loads files that are written here.
 fn loaded(files: &[(&str, &str)]) -> Loaded {
-    let folder = tempfile::tempdir().unwrap();
+    loaded_from(tempfile::tempdir().unwrap().path(), files)
+}
+
+/// The same, from a folder that stays.
+fn loaded_from(folder: &Path, files: &[(&str, &str)]) -> Loaded {
     for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
     }
-    asterisk::load(folder.path())
+    asterisk::load(folder)
 }
 
 const PLAN: (&str, &str) = ("extensions.conf", "[default]\nexten => 600,1,Echo()\n");
@@ -276,4 +304,161 @@ fn the_general_section_is_found_whatever_its_case_and_a_second_one_is_warned_of(
     let config = loaded.config.unwrap();
     assert_eq!(config.sip.realm, "first");
     assert_eq!(config.accounts[0].max_calls, None, "0 is no limit");
+}
+
+/// A phone of pjsip.conf, for which lines of its endpoint, aor and auth are written.
+fn pjsip(endpoint: &str, aor: &str, auth: &str) -> String {
+    format!(
+        "[t]\ntype=transport\nbind=192.0.2.1\n[5]\ntype=endpoint\naors=5\nauth=5\n{endpoint}\n\
+         [5]\ntype=aor\nmax_contacts=1\n{aor}\n[5]\ntype=auth\nusername=5\npassword=Shai3ohn\n{auth}\n"
+    )
+}
+
+#[test]
+fn keys_that_mean_nothing_here_are_told_of_where_they_stand() {
+    let sip = |general: &str, peer: &str| {
+        format!("[general]\n{general}\n[5]\ntype=friend\nhost=dynamic\nsecret=Shai3ohn\n{peer}\n")
+    };
+    let table: &[(&str, String, &str)] = &[
+        (
+            "pjsip.conf",
+            pjsip("", "default_expiration=120", ""),
+            "12: warning: `default_expiration` is left out: a phone that asks for no time gets an hour, or `maximum_expiration`",
+        ),
+        ("pjsip.conf", pjsip("", "default_expiration=3600", ""), ""),
+        (
+            "pjsip.conf",
+            pjsip("", "authenticate_qualify=yes", ""),
+            "12: warning: `authenticate_qualify` is left out: any answer is a sign of life, also one that asks for a password",
+        ),
+        ("pjsip.conf", pjsip("", "authenticate_qualify=no", ""), ""),
+        (
+            "pjsip.conf",
+            pjsip("", "support_path=no", ""),
+            "12: warning: `support_path` is left out: phones are reached by the Path that they registered with",
+        ),
+        (
+            "pjsip.conf",
+            pjsip("", "support_path=perhaps", ""),
+            "12: error: support_path: expected yes or no, found `perhaps`",
+        ),
+        (
+            "pjsip.conf",
+            pjsip("identify_by=ip", "", ""),
+            "8: warning: `identify_by=ip` is left out: with `auth` a call is known by its user name and password",
+        ),
+        (
+            "pjsip.conf",
+            pjsip("", "", "") + "[6]\ntype=global\nkeep_alive_interval=90\n",
+            "20: warning: `keep_alive_interval` is left out: connections are kept alive every 25 seconds",
+        ),
+        (
+            "pjsip.conf",
+            pjsip("", "", "") + "[6]\ntype=identify\nendpoint=5\nmatch=192.0.2.9\nsrv_lookups=yes\n",
+            "22: warning: `srv_lookups` is left out: names in `match` are not looked up",
+        ),
+        (
+            "pjsip.conf",
+            pjsip("", "", "") + "[6]\ntype=transport\nprotocol=tcp\nbind=192.0.2.1\ndomain=example.com\n",
+            "22: warning: `domain` is left out: the address of `bind` or the external one is told; an endpoint has `from_domain`",
+        ),
+        (
+            "sip.conf",
+            sip("", "nat=no"),
+            "7: warning: `nat=no` is left out: phones are always reached where they came from",
+        ),
+        ("sip.conf", sip("", "nat=force_rport,comedia"), ""),
+        (
+            "sip.conf",
+            sip("", "insecure=invite"),
+            "7: warning: `insecure=invite` is left out: only a peer with a fixed `host` is known by its address",
+        ),
+        ("sip.conf", sip("", "insecure=port"), ""),
+        (
+            "sip.conf",
+            sip("", "port=5070"),
+            "7: warning: `port` is left out: with `host=dynamic` the phone says where it is",
+        ),
+        ("sip.conf", sip("tcpbindaddr=192.0.2.1", ""), "2: warning: `tcpbindaddr` is left out without `tcpenable=yes`"),
+        (
+            "sip.conf",
+            "[5]\ntype=user\nsecret=Shai3ohn\nhost=192.0.2.7\n".into(),
+            "4: warning: `host` is left out: a `type=user` is never called",
+        ),
+        (
+            "iax.conf",
+            "[5]\ntype=friend\nhost=dynamic\nsecret=Shai3ohn\nport=4570\n".into(),
+            "5: warning: `port` is left out: with `host=dynamic` the peer says where it is",
+        ),
+    ];
+    for (name, text, expected) in table {
+        let loaded = loaded(&[PLAN, (name, text)]);
+        let told: Vec<_> = loaded.report.problems.iter().map(ToString::to_string).collect();
+        let told: Vec<_> = told.iter().filter(|line| !line.contains("DANGER")).collect();
+        match *expected {
+            "" => assert!(told.is_empty(), "{told:?}\n{text}"),
+            expected => assert_eq!(told, [&format!("{name}:{expected}")], "{text}"),
+        }
+    }
+}
+
+#[test]
+fn what_an_aor_and_an_auth_allow_is_kept() {
+    let text = pjsip("", "max_contacts=3\nremove_existing=yes", "nonce_lifetime=32")
+        + "[6]\ntype=endpoint\nauth=6\n[6]\ntype=auth\nusername=6\npassword=Eiph3ahk\nnonce_lifetime=60\n";
+    let folder = tempfile::tempdir().unwrap();
+    let loaded = loaded_from(folder.path(), &[PLAN, ("pjsip.conf", &text)]);
+    let told = loaded.report.to_string();
+    assert_eq!(
+        told,
+        "pjsip.conf:26: warning: `nonce_lifetime`: pjsip.conf:18 says `32`: the shortest one is taken for all\n"
+    );
+    let config = loaded.config.unwrap();
+    let phone = config.account("5").unwrap();
+    assert_eq!((phone.max_contacts, phone.remove_existing), (Some(3), true));
+    assert_eq!(config.sip.nonce_time, Duration::from_secs(32));
+    means_the_same(&config);
+}
+
+#[test]
+fn peers_at_one_address_are_told_of_with_both_lines() {
+    let peer = |name: &str, more: &str| format!("[{name}]\ntype=peer\nhost=192.0.2.7\n{more}\n");
+    let secret = "secret=Shai3ohn";
+    let sip = |a: &str, b: &str| ("sip.conf", peer("a", a) + &peer("b", b));
+    let iax = ("iax.conf", peer("a", secret) + &peer("b", "secret=Eiph3ahk\nport=4569"));
+    let trunk = |name: &str, network: &str| {
+        format!("[{name}]\ntype=endpoint\n[{name}]\ntype=identify\nendpoint={name}\nmatch={network}\n")
+    };
+    let pjsip =
+        "[t]\ntype=transport\nbind=192.0.2.1\n".to_owned() + &trunk("a", "192.0.2.0/24") + &trunk("b", "192.0.2.8");
+    let table = [
+        (
+            sip(secret, "secret=Eiph3ahk\nport=5060"),
+            "sip.conf:5: warning: [b]: is at the same address as [a] (sip.conf:1): a call from there is theirs whose password it brings",
+        ),
+        (
+            sip("", ""),
+            "sip.conf:5: warning: [b]: is at the same address as [a] (sip.conf:1): calls from there that bring no password are the other's",
+        ),
+        (
+            sip("", secret),
+            "sip.conf:5: warning: [b]: is at the same address as [a] (sip.conf:1): all calls from there are taken as [a]'s, without a password",
+        ),
+        (sip("", "port=5070"), ""),
+        (
+            iax,
+            "iax.conf:5: warning: [b]: is at the same address as [a] (iax.conf:1): a call from there is theirs whose user name it brings",
+        ),
+        (
+            ("pjsip.conf", pjsip),
+            "pjsip.conf:10: warning: [b]: is at the same address as [a] (pjsip.conf:4): calls from there that bring no password are the other's",
+        ),
+    ];
+    for ((name, text), expected) in table {
+        let loaded = loaded(&[PLAN, (name, &text)]);
+        assert!(loaded.config.is_some(), "Asterisk takes it: {}", loaded.report);
+        let told: Vec<_> = loaded.report.problems.iter().map(ToString::to_string).collect();
+        let told: Vec<_> = told.iter().filter(|line| line.contains("same address")).collect();
+        assert_eq!(told.first().map_or("", |line| line.as_str()), expected, "{text}\n{}", loaded.report);
+    }
 }

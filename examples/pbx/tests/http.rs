@@ -21,6 +21,7 @@ fn picture() -> Status {
         unique: "1700000000.7".into(),
         state: "Up",
         since: 1_700_000_030_000,
+        began: 1_700_000_030_000,
         name: Some("Alice <b>".into()),
         address: "127.0.0.1:5070".into(),
         media: Some(Stream { packets: 500, lost: 3, jitter: 1.25, ..Stream::default() }),
@@ -230,7 +231,7 @@ async fn the_console_shows_channels_in_asterisks_columns() {
     let concise = ask(address, "core  show channels concise").await.unwrap();
     assert_eq!(
         concise.lines().next().unwrap(),
-        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!1001!!3!60!SIP/1002-00000002!1700000000.7"
+        "SIP/1001-00000001!default!1002!1!Up!Dial!SIP/1002!1001!1001!1002!3!60!SIP/1002-00000002!1700000000.7"
     );
 }
 

@@ -26,6 +26,15 @@ impl Default for Config {
     }
 }
 
+/// A bound of one address of record, instead of [`Config::bindings_per_address`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limit {
+    /// Bindings that it has at most.
+    pub bindings: usize,
+    /// One too many takes the place of the one that was refreshed longest ago, also of one that can be reached.
+    pub displace: bool,
+}
+
 /// A change of what is known, for logs, pages and presence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -87,6 +96,8 @@ pub struct Memory {
     config: Config,
     /// Never an empty list.
     addresses: BTreeMap<Bytes, Vec<Binding>>,
+    /// Those that have bounds of their own.
+    limits: BTreeMap<Bytes, Limit>,
     /// The next expiry of each address of record.
     expiries: BTreeSet<(Instant, Bytes)>,
     /// The addresses of record that have a binding down a connection.
@@ -104,6 +115,7 @@ impl Memory {
         Self {
             config,
             addresses: BTreeMap::new(),
+            limits: BTreeMap::new(),
             expiries: BTreeSet::new(),
             connections: BTreeMap::new(),
             bindings: 0,
@@ -113,22 +125,35 @@ impl Memory {
         }
     }
 
+    /// Gives an address of record a bound of its own.
+    pub fn set_limit(&mut self, address: Bytes, limit: Limit) {
+        self.limits.insert(address, limit);
+    }
+
+    /// The bound of an address of record.
+    #[must_use]
+    pub fn limit(&self, address: &[u8]) -> Limit {
+        let common = Limit { bindings: self.config.bindings_per_address, displace: false };
+        self.limits.get(address).copied().unwrap_or(common)
+    }
+
     /// Replaces all bindings of an address of record at once; with none it is removed.
     ///
     /// When there are too many, bindings whose connection was closed make room, the oldest first: some phones register a
-    /// new contact with each connection.
+    /// new contact with each connection. Then others do when [`Limit::displace`] says so.
     ///
     /// # Errors
     /// When there would still be too many. Then nothing changes.
     pub fn replace(&mut self, address: &Bytes, mut bindings: Vec<Binding>) -> Result<(), StoreError> {
-        while bindings.len() > self.config.bindings_per_address {
-            let oldest = bindings
-                .iter()
-                .enumerate()
-                .filter(|(_, binding)| binding.reachability != Reachability::Reachable)
-                .min_by_key(|(_, binding)| binding.refreshed_at)
-                .map(|(index, _)| index);
-            bindings.remove(oldest.ok_or(StoreError::Bindings)?);
+        let limit = self.limit(address);
+        while bindings.len() > limit.bindings {
+            let oldest = |may_go: fn(&Binding) -> bool| {
+                let candidates = bindings.iter().enumerate().filter(|(_, binding)| may_go(binding));
+                candidates.min_by_key(|(_, binding)| binding.refreshed_at).map(|(index, _)| index)
+            };
+            let gone = oldest(|binding| binding.reachability != Reachability::Reachable);
+            let gone = gone.or_else(|| oldest(|_| true).filter(|_| limit.displace));
+            bindings.remove(gone.ok_or(StoreError::Bindings)?);
         }
         let is_new = !bindings.is_empty() && !self.addresses.contains_key(address);
         if is_new && self.addresses.len() >= self.config.addresses {

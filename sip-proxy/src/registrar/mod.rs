@@ -61,7 +61,7 @@ use sip_core::uri::{Host, SipUri, Uri};
 use sip_core::{Method, Request, Response, StatusCode, ident};
 use sip_transaction::{ConnectionId, Source};
 
-use crate::location::memory::{self, Memory};
+use crate::location::memory::{self, Limit, Memory};
 use crate::location::{Binding, Reachability};
 pub use config::Config;
 use failure::Failure;
@@ -192,6 +192,11 @@ impl Registrar {
         &self.location
     }
 
+    /// Gives an address of record, as [`Self::address`] names it, a bound of its own on its bindings.
+    pub fn set_limit(&mut self, address: Bytes, limit: Limit) {
+        self.location.set_limit(address, limit);
+    }
+
     /// The address of record that a URI stands for: the key of the location store (RFC 3261 §10.3 step 5). `None` when it
     /// is not of one of our domains, or is no SIP URI with a user.
     #[must_use]
@@ -244,7 +249,7 @@ impl Registrar {
             }
             bindings.clear();
         } else {
-            if contacts.len() > self.config.location.bindings_per_address {
+            if contacts.len() > self.location.limit(&address).bindings {
                 return Err(Failure::TooManyContacts);
             }
             let path = path(request)?;

@@ -178,6 +178,27 @@ fn contacts_that_cannot_be_reached_make_room_for_new_ones() {
 }
 
 #[test]
+fn an_address_of_record_with_a_bound_of_its_own_is_held_to_it() {
+    let limited = |displace: bool| {
+        let mut scene = Scene::new(Config::default());
+        let limit = Limit { bindings: 1, displace };
+        scene.registrar.set_limit(Bytes::from_static(b"sip:alice@example.org"), limit);
+        assert_eq!(status(&scene.register(1, "Contact: <sip:a@1.1.1.1>")), 200);
+        scene
+    };
+    let mut strict = limited(false);
+    assert_eq!(status(&strict.register(2, "Contact: <sip:b@1.1.1.1>")), 403);
+    assert_eq!(strict.contacts(), ["sip:a@1.1.1.1"]);
+    assert_eq!(status(&strict.register(3, "Contact: <sip:a@1.1.1.1>")), 200, "a refreshed one is none more");
+
+    let mut displacing = limited(true);
+    displacing.now += Duration::from_secs(1);
+    assert_eq!(status(&displacing.register(2, "Contact: <sip:b@1.1.1.1>")), 200);
+    assert_eq!(displacing.contacts(), ["sip:b@1.1.1.1"]);
+    assert_eq!(status(&displacing.register(3, "Contact: <sip:c@1.1.1.1>, <sip:d@1.1.1.1>")), 403);
+}
+
+#[test]
 fn only_the_owner_of_an_address_of_record_may_bind_it() {
     let mut scene = Scene::new(Config::default());
     let source = scene.udp("192.0.2.66:5060");

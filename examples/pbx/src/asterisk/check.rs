@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::SocketAddr};
 
 use super::{
     file::{Place, Severity},
+    same_place,
     settings::{Report, nearest},
 };
 use crate::{
@@ -20,6 +21,7 @@ pub(super) struct Places {
 
 pub(super) fn check(config: &Config, places: &Places, report: &mut Report) {
     contexts(config, places, report);
+    same_place::check(config, places, report);
     for (application, arguments, place) in config.dialplan.steps() {
         if application.eq_ignore_ascii_case("Dial") {
             dial(config, arguments, place, report);

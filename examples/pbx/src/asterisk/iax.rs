@@ -7,21 +7,21 @@ use iax2::{Encryption, Negotiation, Qualify, TokenPolicy, element::AuthMethods};
 use super::{
     file::{Entry, File, Place, Section},
     settings::{Codecs, Report, quoted, read_host, read_yes},
-    sip::is_name,
+    sip::{is_name, never_called},
 };
 use crate::config::{Address, DEFAULT_CONTEXT, Iax, IaxPeer, IaxRegistration, Network, Secret};
 
-const GENERAL: &str = "bindaddr bindport port context allow disallow trunkfreq trunktimestamps trunkmtu minregexpire \
+pub(super) const GENERAL: &str = "bindaddr bindport port context allow disallow trunkfreq trunktimestamps trunkmtu minregexpire \
     maxregexpire register auth encryption forceencryption codecpriority requirecalltoken \
     calltokenoptional maxcallnumbers delayreject jitterbuffer forcejitterbuffer bandwidth autokill \
     transfer qualify shrinkcallerid nochecksums callerid";
 
-const PEER: &str = "type host port secret username context peercontext auth trunk qualify qualifysmoothing qualifyfreqok \
+pub(super) const PEER: &str = "type host port secret username context peercontext auth trunk qualify qualifysmoothing qualifyfreqok \
     qualifyfreqnotok allow disallow codecpriority requirecalltoken encryption forceencryption deny \
     permit transfer callerid cid_number fullname inkeys outkey dbsecret jitterbuffer forcejitterbuffer \
     maxauthreq defaultip calllimit call-limit";
 
-const KNOWN: &[(&str, &str)] = &[
+pub(super) const KNOWN: &[(&str, &str)] = &[
     ("mailbox mailboxdetail", "there is no voicemail here"),
     ("language mohinterpret mohsuggest musicclass musiconhold parkinglot adsi tonezone", "it has no meaning here"),
     ("accountcode amaflags", "records are written without account codes and flags"),
@@ -245,7 +245,7 @@ impl Reader<'_> {
                 "host" => host = Some(entry),
                 "port" => port = report.port(entry),
                 "secret" => peer.secret = report.secret(entry),
-                "username" => peer.username = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "username" => peer.username = report.word(entry),
                 "context" => peer.contexts.extend(report.context(entry)),
                 "peercontext" => peer.peer_context = report.context(entry),
                 "auth" => peer.methods = methods(entry, report).unwrap_or(peer.methods),
@@ -264,8 +264,8 @@ impl Reader<'_> {
                 "permit" => report.rules(entry, true, &mut peer.acl),
                 "transfer" => peer.may_transfer = transfer(entry, report).unwrap_or(peer.may_transfer),
                 "callerid" => (peer.caller_id, peer.caller_number) = report.caller(entry),
-                "cid_number" => peer.caller_number = Some(entry.value.clone()).filter(|text| !text.is_empty()),
-                "fullname" => peer.caller_id = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "cid_number" => peer.caller_number = report.readable(entry),
+                "fullname" => peer.caller_id = report.readable(entry),
                 "calllimit" | "call-limit" => peer.max_calls = report.count(entry, 16_000).filter(|count| *count > 0),
                 "inkeys" | "outkey" => {
                     let message =
@@ -310,12 +310,21 @@ impl Reader<'_> {
         peer.codecs = codecs.finish(report);
         peer.qualify = limit.map(|limit| Qualify { limit, ..watch });
         peer.address = match host {
-            _ if !may_be_called => Address::Nowhere,
+            _ if !may_be_called => {
+                never_called(section, &["host", "port"], report);
+                Address::Nowhere
+            }
             None => {
                 report.error(&section.place, format!("[{name}]: expected `host=dynamic` or `host=` and an address"));
                 return None;
             }
-            Some(entry) if entry.value.eq_ignore_ascii_case("dynamic") => Address::Dynamic,
+            Some(entry) if entry.value.eq_ignore_ascii_case("dynamic") => {
+                if let Some(entry) = section.entry("port") {
+                    let message = "`port` is left out: with `host=dynamic` the peer says where it is";
+                    report.warning(&entry.place, message);
+                }
+                Address::Dynamic
+            }
             Some(entry) => {
                 let mut host = report.value(entry, "`dynamic`, or a host name or address", read_host)?;
                 host.port = host.port.or(port);

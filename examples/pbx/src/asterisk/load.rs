@@ -106,8 +106,16 @@ pub fn load_from(source: &mut dyn FnMut(&str) -> io::Result<String>) -> Loaded {
     let mut found = false;
 
     if let Some(file) = read("asterisk.conf", source, &mut report) {
-        let name = file.section("options").and_then(|section| section.value("systemname"));
-        config.name = name.filter(|name| !name.is_empty() && name.len() <= 80).map(str::to_owned);
+        for entry in file.section("options").iter().flat_map(|section| &section.entries) {
+            if !entry.key.eq_ignore_ascii_case("systemname") {
+                let message = format!("`{}` is left out: of asterisk.conf only systemname is read", entry.key);
+                report.warning(&entry.place, message);
+                continue;
+            }
+            let readable = |name: &str| name.len() <= 80 && !name.chars().any(char::is_control);
+            let name = report.value(entry, "at most 80 bytes", |text| readable(text).then(|| text.to_owned()));
+            config.name = name.filter(|name| !name.is_empty());
+        }
     }
     if let Some(file) = read("rtp.conf", source, &mut report) {
         media(&file, &mut config, &mut report);
@@ -140,6 +148,7 @@ pub fn load_from(source: &mut dyn FnMut(&str) -> io::Result<String>) -> Loaded {
         }
         apply(&mut config, pjsip.advertised, pjsip.media_address, pjsip.realm);
         expiry(&mut config, pjsip.min_expires, pjsip.max_expires, &mut report);
+        config.sip.nonce_time = pjsip.nonce_time.unwrap_or(config.sip.nonce_time);
         config.registrations.extend(pjsip.registrations);
         accounts(&mut config, &mut places, pjsip.accounts, &mut report);
     }
@@ -152,6 +161,11 @@ pub fn load_from(source: &mut dyn FnMut(&str) -> io::Result<String>) -> Loaded {
     }
     if !found {
         report.anywhere(Severity::Error, "expected sip.conf, pjsip.conf or iax.conf: there is none of them");
+    }
+    if found && config.accounts.is_empty() && config.iax.peers.is_empty() && !report.has_errors() {
+        let message =
+            "expected at least one phone or peer in sip.conf, pjsip.conf or iax.conf: there is nobody who could call";
+        report.anywhere(Severity::Error, message);
     }
     match read("extensions.conf", source, &mut report) {
         Some(file) => {

@@ -27,6 +27,7 @@ pub(super) struct PjSip {
     pub realm: Option<String>,
     pub min_expires: Option<Duration>,
     pub max_expires: Option<Duration>,
+    pub nonce_time: Option<Duration>,
     pub accounts: Vec<(Account, Place)>,
     pub registrations: Vec<SipRegistration>,
 }
@@ -52,12 +53,12 @@ const TYPES: &[&str] = &[
     "subscription_persistence",
 ];
 
-const ENDPOINT: &str = "type context disallow allow aors auth outbound_auth transport callerid dtmf_mode direct_media \
+pub(super) const ENDPOINT: &str = "type context disallow allow aors auth outbound_auth transport callerid dtmf_mode direct_media \
     from_user from_domain identify_by rtp_symmetric force_rport rewrite_contact media_encryption \
     media_encryption_optimistic device_state_busy_at ice_support webrtc use_avpf bundle rtcp_mux \
     media_address contact_acl outbound_proxy max_audio_streams max_video_streams deny permit rtp_timeout";
 
-const ENDPOINT_KNOWN: &[(&str, &str)] = &[
+pub(super) const ENDPOINT_KNOWN: &[(&str, &str)] = &[
     (
         "100rel timers timers_min_se timers_sess_expires user_eq_phone send_pai send_rpid trust_id_inbound trust_id_outbound \
          send_diversion send_connected_line trust_connected_line sdp_owner sdp_session allow_transfer allow_overlap \
@@ -96,22 +97,22 @@ const ENDPOINT_KNOWN: &[(&str, &str)] = &[
     ("set_var acl cos_sip tos_sip", "this is not done here"),
 ];
 
-const AOR: &str = "type contact max_contacts qualify_frequency qualify_timeout default_expiration minimum_expiration \
+pub(super) const AOR: &str = "type contact max_contacts qualify_frequency qualify_timeout default_expiration minimum_expiration \
     maximum_expiration remove_existing authenticate_qualify support_path";
-const AOR_KNOWN: &[(&str, &str)] = &[
+pub(super) const AOR_KNOWN: &[(&str, &str)] = &[
     ("mailboxes voicemail_extension", "there is no voicemail here"),
     ("outbound_proxy remove_unavailable qualify_2xx_only", "this is not done here"),
 ];
 
-const AUTH: &str = "type auth_type username password md5_cred realm nonce_lifetime";
-const AUTH_KNOWN: &[(&str, &str)] = &[(
+pub(super) const AUTH: &str = "type auth_type username password md5_cred realm nonce_lifetime";
+pub(super) const AUTH_KNOWN: &[(&str, &str)] = &[(
     "refresh_token oauth_clientid oauth_secret password_digest supported_algorithms_uac supported_algorithms_uas",
     "this is not done here",
 )];
 
-const TRANSPORT: &str = "type protocol bind external_media_address external_signaling_address external_signaling_port \
+pub(super) const TRANSPORT: &str = "type protocol bind external_media_address external_signaling_address external_signaling_port \
     local_net domain";
-const TRANSPORT_KNOWN: &[(&str, &str)] = &[
+pub(super) const TRANSPORT_KNOWN: &[(&str, &str)] = &[
     (
         "ca_list_file ca_list_path cert_file cipher method priv_key_file verify_client verify_server require_client_cert \
          allow_wildcard_certs password websocket_write_timeout tls_certfile",
@@ -125,9 +126,9 @@ const TRANSPORT_KNOWN: &[(&str, &str)] = &[
     ),
 ];
 
-const REGISTRATION: &str = "type server_uri client_uri outbound_auth contact_user expiration retry_interval transport line \
+pub(super) const REGISTRATION: &str = "type server_uri client_uri outbound_auth contact_user expiration retry_interval transport line \
     endpoint outbound_proxy";
-const REGISTRATION_KNOWN: &[(&str, &str)] = &[
+pub(super) const REGISTRATION_KNOWN: &[(&str, &str)] = &[
     (
         "max_retries forbidden_retry_interval fatal_retry_interval auth_rejection_permanent max_random_initial_delay",
         "a registration is tried again for ever, ever more slowly",
@@ -138,9 +139,9 @@ const REGISTRATION_KNOWN: &[(&str, &str)] = &[
     ),
 ];
 
-const IDENTIFY: &str = "type endpoint match match_header srv_lookups";
-const GLOBAL: &str = "type default_realm keep_alive_interval";
-const GLOBAL_KNOWN: &[(&str, &str)] = &[(
+pub(super) const IDENTIFY: &str = "type endpoint match match_header srv_lookups";
+pub(super) const GLOBAL: &str = "type default_realm keep_alive_interval";
+pub(super) const GLOBAL_KNOWN: &[(&str, &str)] = &[(
     "max_forwards user_agent default_outbound_endpoint debug contact_expiration_check_interval disable_multi_domain \
      endpoint_identifier_order max_initial_qualify_time regcontext default_voicemail_extension unidentified_request_count \
      unidentified_request_period unidentified_request_prune_interval default_from_user mwi_tps_queue_high mwi_tps_queue_low \
@@ -149,13 +150,16 @@ const GLOBAL_KNOWN: &[(&str, &str)] = &[(
      default_auth_algorithms_uas default_auth_algorithms_uac",
     "this cannot be changed",
 )];
-const ACL: &str = "type deny permit";
-const ACL_KNOWN: &[(&str, &str)] =
+pub(super) const ACL: &str = "type deny permit";
+pub(super) const ACL_KNOWN: &[(&str, &str)] =
     &[("acl contact_acl contact_deny contact_permit", "only `deny` and `permit` are read")];
+
+/// How often connections are kept alive.
+const KEEP_ALIVE: Duration = crate::switch::KEEP_ALIVE;
 
 /// Reads the file.
 pub(super) fn read(file: &File, report: &mut Report) -> PjSip {
-    let mut reader = Reader { report, sections: BTreeMap::new(), used: HashSet::new() };
+    let mut reader = Reader { report, sections: BTreeMap::new(), used: HashSet::new(), common: HashMap::new() };
     let mut found = PjSip::default();
     for section in file.used() {
         let Some(kind) = reader.kind(section) else { continue };
@@ -196,7 +200,8 @@ pub(super) fn read(file: &File, report: &mut Report) -> PjSip {
         }
     }
     for section in kinds("registration") {
-        found.registrations.extend(reader.registration(section));
+        let registration = reader.registration(section, &mut found);
+        found.registrations.extend(registration);
     }
     reader.leftovers(file);
     found
@@ -218,7 +223,9 @@ struct Auth {
 #[derive(Debug, Default)]
 struct Aor {
     contact: Option<SipUri>,
-    dynamic: bool,
+    /// Phones that may register; 0 for none.
+    phones: usize,
+    remove_existing: bool,
     qualify: Option<Qualify>,
 }
 
@@ -226,6 +233,8 @@ struct Reader<'a> {
     report: &'a mut Report,
     sections: BTreeMap<(&'static str, &'a str), &'a Section>,
     used: HashSet<(&'static str, String)>,
+    /// What was said first of a thing that is one for all.
+    common: HashMap<&'static str, Entry>,
 }
 
 impl<'a> Reader<'a> {
@@ -282,7 +291,11 @@ impl<'a> Reader<'a> {
         for entry in &section.entries {
             let report = &mut *self.report;
             match entry.key.to_ascii_lowercase().as_str() {
-                "type" | "domain" => {}
+                "type" => {}
+                "domain" => {
+                    let message = "`domain` is left out: the address of `bind` or the external one is told; an endpoint has `from_domain`";
+                    report.warning(&entry.place, message);
+                }
                 "protocol" => match entry.value.to_ascii_lowercase().as_str() {
                     "udp" => protocol = Some(Transport::Udp),
                     "tcp" => protocol = Some(Transport::Tcp),
@@ -303,10 +316,12 @@ impl<'a> Reader<'a> {
                 "external_media_address" => {
                     let host = report.host(entry).map(|host| host.host.to_string());
                     found.media_address = host.or(found.media_address.take());
+                    self.one_for_all("external_media_address", entry, "the last one is told to all phones");
                 }
                 "external_signaling_address" => {
                     let host = report.host(entry).map(|host| host.host.to_string().trim_matches(['[', ']']).to_owned());
                     found.advertised = host.or(found.advertised.take());
+                    self.one_for_all("external_signaling_address", entry, "the last one is told to all phones");
                 }
                 "external_signaling_port" => {
                     if entry.value != "0" {
@@ -361,9 +376,14 @@ impl<'a> Reader<'a> {
         for entry in &section.entries {
             match entry.key.to_ascii_lowercase().as_str() {
                 "type" => {}
-                // Connections are kept alive anyway.
                 "keep_alive_interval" => {
-                    self.report.seconds(entry);
+                    if self.report.seconds(entry).is_some_and(|time| time != KEEP_ALIVE) {
+                        let seconds = KEEP_ALIVE.as_secs();
+                        let message = format!(
+                            "`keep_alive_interval` is left out: connections are kept alive every {seconds} seconds"
+                        );
+                        self.report.warning(&entry.place, message);
+                    }
                 }
                 "default_realm" => {
                     let plain = |text: &str| {
@@ -383,7 +403,8 @@ impl<'a> Reader<'a> {
         let mut endpoint = None;
         for entry in &section.entries {
             match entry.key.to_ascii_lowercase().as_str() {
-                "type" | "srv_lookups" => {}
+                "type" => {}
+                "srv_lookups" => self.only(entry, false, "names in `match` are not looked up"),
                 "endpoint" => endpoint = self.section("endpoint", &entry.value, entry).map(|found| found.name.as_str()),
                 "match" => {
                     for part in entry.value.split(',').map(str::trim) {
@@ -419,7 +440,7 @@ impl<'a> Reader<'a> {
         Some((endpoint?, networks))
     }
 
-    fn auth(&mut self, section: &Section) -> Auth {
+    fn auth(&mut self, section: &Section, found: &mut PjSip) -> Auth {
         let mut auth = Auth::default();
         for entry in &section.entries {
             let report = &mut *self.report;
@@ -435,7 +456,7 @@ impl<'a> Reader<'a> {
                         });
                     }
                 }
-                "username" => auth.user = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "username" => auth.user = report.word(entry),
                 "password" => auth.secret = report.secret(entry),
                 "md5_cred" => auth.md5 = md5_hash(entry, report),
                 "realm" => {
@@ -446,7 +467,10 @@ impl<'a> Reader<'a> {
                     }
                 }
                 "nonce_lifetime" => {
-                    report.seconds(entry);
+                    if let Some(time) = report.seconds(entry).filter(|time| !time.is_zero()) {
+                        found.nonce_time = Some(found.nonce_time.map_or(time, |known| known.min(time)));
+                        self.one_for_all("nonce_lifetime", entry, "the shortest one is taken for all");
+                    }
                 }
                 _ => report.unused(entry, AUTH, AUTH_KNOWN, "an auth of pjsip.conf"),
             }
@@ -467,7 +491,18 @@ impl<'a> Reader<'a> {
         for entry in &section.entries {
             let report = &mut *self.report;
             match entry.key.to_ascii_lowercase().as_str() {
-                "type" | "default_expiration" | "remove_existing" | "authenticate_qualify" | "support_path" => {}
+                "type" => {}
+                "remove_existing" => aor.remove_existing = report.yes(entry).unwrap_or(false),
+                "default_expiration" => {
+                    if report.seconds(entry).is_some_and(|time| time != SipRegistration::EXPIRES) {
+                        let message = "`default_expiration` is left out: a phone that asks for no time gets an hour, or `maximum_expiration`";
+                        report.warning(&entry.place, message);
+                    }
+                }
+                "authenticate_qualify" => {
+                    self.only(entry, false, "any answer is a sign of life, also one that asks for a password");
+                }
+                "support_path" => self.only(entry, true, "phones are reached by the Path that they registered with"),
                 "contact" => {
                     let Some(uri) = sip_uri(entry, report) else { continue };
                     if aor.contact.is_some() {
@@ -477,25 +512,28 @@ impl<'a> Reader<'a> {
                         aor.contact = Some(uri);
                     }
                 }
-                "max_contacts" => aor.dynamic = report.count(entry, 1_000_000).is_some_and(|count| count > 0),
+                "max_contacts" => aor.phones = report.count(entry, 1_000_000).unwrap_or(0),
                 "qualify_frequency" => every = report.seconds(entry).unwrap_or(every),
                 "qualify_timeout" => {
                     let read = |text: &str| text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
-                    if let Some(seconds) = report.value(entry, "a number of seconds such as 3.0", read) {
-                        limit = Duration::from_secs_f64(seconds);
-                    }
+                    let seconds: Option<f64> = report.value(entry, "a number of seconds such as 3.0", read);
+                    limit = seconds.map_or(limit, |seconds| Duration::from_millis((seconds * 1000.0).round() as u64));
                 }
                 "minimum_expiration" => {
                     let expires = report.seconds(entry);
                     found.min_expires = expires.into_iter().chain(found.min_expires).min();
+                    self.one_for_all("minimum_expiration", entry, "the shortest one holds for all phones");
                 }
                 "maximum_expiration" => {
                     let expires = report.seconds(entry);
                     found.max_expires = expires.into_iter().chain(found.max_expires).max();
+                    self.one_for_all("maximum_expiration", entry, "the longest one holds for all phones");
                 }
                 _ => report.unused(entry, AOR, AOR_KNOWN, "an aor of pjsip.conf"),
             }
         }
+        // 0 is no limit: then until it is asked again.
+        let limit = if limit.is_zero() { every } else { limit };
         aor.qualify = (!every.is_zero()).then_some(Qualify { limit, every });
         aor
     }
@@ -509,7 +547,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let mut account = Account { secret: None, ..Account::new(name, "") };
-        let mut codecs = Codecs::default();
+        let (mut codecs, mut by_address) = (Codecs::default(), true);
         let (mut auth, mut aor, mut outbound, mut context) = (None, None, None, None);
         for entry in &section.entries {
             match entry.key.to_ascii_lowercase().as_str() {
@@ -551,14 +589,14 @@ impl<'a> Reader<'a> {
                     let read = self.report.value(entry, "rfc4733, info, inband or auto", DtmfMode::from_name);
                     account.dtmf = read.unwrap_or(account.dtmf);
                 }
-                "from_user" => account.from_user = Some(entry.value.clone()).filter(|text| !text.is_empty()),
-                "from_domain" => account.from_domain = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "from_user" => account.from_user = self.report.word(entry),
+                "from_domain" => account.from_domain = self.report.word(entry),
                 "deny" => self.report.rules(entry, false, &mut account.acl),
                 "permit" => self.report.rules(entry, true, &mut account.acl),
                 "device_state_busy_at" => {
                     account.max_calls = self.report.count(entry, 10_000).filter(|count| *count > 0);
                 }
-                "identify_by" => self.identify_by(entry),
+                "identify_by" => by_address = self.identify_by(entry, section.entry("auth").is_some()),
                 "direct_media" => self.only(entry, false, "media always goes through this PBX"),
                 "rtp_symmetric" | "force_rport" | "rewrite_contact" => {
                     self.only(entry, true, "phones are always reached where they came from");
@@ -582,20 +620,23 @@ impl<'a> Reader<'a> {
         account.context = context.unwrap_or_else(|| crate::config::DEFAULT_CONTEXT.to_owned());
         account.codecs = codecs.finish(self.report);
         if let Some(section) = auth {
-            let auth = self.auth(section);
+            let auth = self.auth(section, found);
             account.user = auth.user.filter(|user| user != name);
             (account.secret, account.md5_secret) = (auth.secret, auth.md5);
         }
         if let Some(section) = outbound {
-            let auth = self.auth(section);
+            let auth = self.auth(section, found);
             (account.remote_user, account.remote_secret) = (auth.user, auth.secret);
         }
         self.place(name, aor, &mut account, found);
-        account.trusted = if auth.is_none() { networks } else { Vec::new() };
+        account.trusted = if auth.is_none() && by_address { networks } else { Vec::new() };
         if auth.is_none() && account.trusted.is_empty() {
             let message =
                 format!("[{name}]: without `auth`, and without an identify, nobody can register or call as `{name}`");
             self.report.warning(&section.place, message);
+            if account.address == Address::Dynamic {
+                account.address = Address::Nowhere;
+            }
         }
         Some(account)
     }
@@ -610,14 +651,15 @@ impl<'a> Reader<'a> {
             Some(uri) => {
                 account.remote_extension = uri.user.as_ref().map(|user| String::from_utf8_lossy(user).into_owned());
                 account.address = Address::Fixed(HostPort::new(uri.host, uri.port));
-                if aor.dynamic {
+                if aor.phones > 0 {
                     let message =
                         format!("[{}]: with a fixed `contact` phones do not register at this aor", section.name);
                     self.report.warning(&section.place, message);
                 }
             }
-            None if aor.dynamic => {
+            None if aor.phones > 0 => {
                 account.address = Address::Dynamic;
+                (account.max_contacts, account.remove_existing) = (Some(aor.phones), aor.remove_existing);
                 if section.name != name {
                     let message = format!(
                         "aors: the phone registers as `{name}`, the endpoint, and not as `{}`: expected an aor of the endpoint's name",
@@ -636,10 +678,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn identify_by(&mut self, entry: &Entry) {
+    /// Whether it may be known by its address.
+    fn identify_by(&mut self, entry: &Entry, has_auth: bool) -> bool {
+        let (mut by_name, mut by_address) = (false, false);
         for part in entry.value.split(',').map(|part| part.trim().to_ascii_lowercase()) {
             match part.as_str() {
-                "username" | "auth_username" | "ip" => {}
+                "username" | "auth_username" => by_name = true,
+                "ip" => by_address = true,
                 "header" | "request_uri" => {
                     self.report.warning(&entry.place, format!("identify_by: `{part}` is left out: it proves nothing"));
                 }
@@ -650,6 +695,20 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        if by_address && !by_name && has_auth {
+            let message = "`identify_by=ip` is left out: with `auth` a call is known by its user name and password";
+            self.report.warning(&entry.place, message);
+        }
+        by_address
+    }
+
+    /// A key that many sections may say and of which one value is kept.
+    fn one_for_all(&mut self, key: &'static str, entry: &Entry, how: &str) {
+        let first = self.common.entry(key).or_insert_with(|| entry.clone());
+        if first.value != entry.value {
+            let message = format!("`{key}`: {} says {}: {how}", first.place, quoted(&first.value));
+            self.report.warning(&entry.place, message);
+        }
     }
 
     /// A yes-or-no key for which there is one way only.
@@ -659,7 +718,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn registration(&mut self, section: &'a Section) -> Option<SipRegistration> {
+    fn registration(&mut self, section: &'a Section, found: &mut PjSip) -> Option<SipRegistration> {
         let (mut server, mut client, mut auth, mut transport) = (None, None, None, None);
         let (mut contact, mut expires, mut retry) = (None, SipRegistration::EXPIRES, Duration::from_secs(60));
         for entry in &section.entries {
@@ -668,7 +727,7 @@ impl<'a> Reader<'a> {
                 "server_uri" => server = sip_uri(entry, self.report),
                 "client_uri" => client = sip_uri(entry, self.report),
                 "outbound_auth" => auth = self.section("auth", &entry.value, entry),
-                "contact_user" => contact = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "contact_user" => contact = self.report.word(entry),
                 "expiration" => expires = self.report.seconds(entry).filter(|time| !time.is_zero()).unwrap_or(expires),
                 "retry_interval" => retry = self.report.seconds(entry).unwrap_or(retry),
                 "transport" => {
@@ -707,7 +766,7 @@ impl<'a> Reader<'a> {
             }
             return None;
         };
-        let auth = auth.map(|section| (self.auth(section), section));
+        let auth = auth.map(|section| (self.auth(section, found), section));
         let (auth_user, secret) = match auth {
             Some((auth, section)) => {
                 if auth.secret.is_none() && auth.md5.is_some() {

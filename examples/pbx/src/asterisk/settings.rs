@@ -45,7 +45,7 @@ impl Report {
         self.add(Problem { place: None, severity, message: message.into() });
     }
 
-    fn has_errors(&self) -> bool {
+    pub(super) fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
 
@@ -105,6 +105,21 @@ impl Report {
     pub(super) fn context(&mut self, entry: &Entry) -> Option<String> {
         let fits = |text: &str| (!text.is_empty() && text.len() <= 79).then(|| text.to_owned());
         self.value(entry, "the name of a context of extensions.conf", fits)
+    }
+
+    /// A user, a host or the like: what stands in a message as it is. Nothing is none.
+    pub(super) fn word(&mut self, entry: &Entry) -> Option<String> {
+        let fits = |text: &str| text.len() <= 80 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let word = self.value(entry, "one word of at most 80 bytes", |text| fits(text).then(|| text.to_owned()));
+        word.filter(|text| !text.is_empty())
+    }
+
+    /// What is shown to people. Nothing is none.
+    pub(super) fn readable(&mut self, entry: &Entry) -> Option<String> {
+        let fits = |text: &str| text.len() <= 80 && !text.chars().any(char::is_control);
+        let expected = "at most 80 bytes without control characters";
+        let text = self.value(entry, expected, |text| fits(text).then(|| text.to_owned()));
+        text.filter(|text| !text.is_empty())
     }
 
     /// A secret is never shown.
@@ -248,7 +263,7 @@ impl Codecs {
     }
 }
 
-pub(super) fn read_yes(text: &str) -> Option<bool> {
+pub(crate) fn read_yes(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "y" | "t" | "1" | "on" => Some(true),
         "no" | "false" | "n" | "f" | "0" | "off" => Some(false),

@@ -27,18 +27,18 @@ pub(super) struct Sip {
 
 const PORT: u16 = 5060;
 
-const GENERAL: &str = "bindaddr udpbindaddr bindport port tcpenable tcpbindaddr realm context allow disallow externaddr \
+pub(super) const GENERAL: &str = "bindaddr udpbindaddr bindport port tcpenable tcpbindaddr realm context allow disallow externaddr \
     externip externhost media_address minexpiry minexpirey maxexpiry maxexpirey defaultexpiry \
     defaultexpirey qualify qualifyfreq transport dtmfmode rtptimeout register registertimeout \
     directmedia canreinvite allowguest alwaysauthreject nat callerid fromdomain contactdeny \
     contactpermit videosupport tlsenable encryption localnet udpenable call-limit";
 
-const PEER: &str = "type host port secret md5secret remotesecret context transport allow disallow callerid cid_number \
+pub(super) const PEER: &str = "type host port secret md5secret remotesecret context transport allow disallow callerid cid_number \
     fullname dtmfmode qualify qualifyfreq nat directmedia canreinvite deny permit insecure username \
     defaultuser fromuser fromdomain call-limit callbackextension videosupport encryption defaultip auth";
 
 /// Keys that Asterisk knows and that have no meaning here; several with the same reason in one line.
-const KNOWN: &[(&str, &str)] = &[
+pub(super) const KNOWN: &[(&str, &str)] = &[
     ("mailbox vmexten mwi_from unsolicited_mailbox buggymwi mwiexpiry notifymimetype", "there is no voicemail here"),
     (
         "callgroup pickupgroup namedcallgroup namedpickupgroup notifycid notifyringing notifyhold subscribecontext \
@@ -196,11 +196,13 @@ impl Reader<'_> {
                 }
                 "minexpiry" | "minexpirey" => sip.min_expires = report.seconds(entry).or(sip.min_expires),
                 "maxexpiry" | "maxexpirey" => sip.max_expires = report.seconds(entry).or(sip.max_expires),
-                "defaultexpiry" | "defaultexpirey" => self.general.expires = report.seconds(entry),
+                "defaultexpiry" | "defaultexpirey" => {
+                    self.general.expires = report.seconds(entry).filter(|time| !time.is_zero());
+                }
                 "registertimeout" => self.general.retry = report.seconds(entry),
                 "rtptimeout" => sip.media_timeout = report.seconds(entry),
                 "register" => registers.push(entry),
-                "fromdomain" => self.general.from_domain = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "fromdomain" => self.general.from_domain = report.word(entry),
                 "call-limit" => self.general.max_calls = report.count(entry, 10_000).filter(|count| *count > 0),
                 "transport" => self.general.transport = transport(entry, report),
                 "dtmfmode" => self.general.dtmf = dtmf(entry, report),
@@ -245,6 +247,8 @@ impl Reader<'_> {
         if with_tcp {
             let (ip, own) = tcp.unwrap_or((ip, own));
             sip.tcp.push(SocketAddr::new(ip, own.unwrap_or(PORT)));
+        } else if let Some(entry) = section.entry("tcpbindaddr") {
+            self.report.warning(&entry.place, "`tcpbindaddr` is left out without `tcpenable=yes`");
         }
         if let (Some(min), Some(max)) = (sip.min_expires, sip.max_expires)
             && min > max
@@ -285,6 +289,9 @@ impl Reader<'_> {
         account.from_domain.clone_from(&self.general.from_domain);
         let mut codecs = self.general.codecs.clone();
         let (mut host, mut port, mut context) = (None, None, self.general.context.clone());
+        if kind == Kind::User {
+            never_called(section, &["host", "port", "qualifyfreq", "callbackextension"], report);
+        }
         let (mut watch, mut every) = (self.general.qualify, self.general.qualify_every);
         let mut insecure = Insecure::default();
         let mut callback = None;
@@ -296,18 +303,16 @@ impl Reader<'_> {
                 "secret" => account.secret = report.secret(entry),
                 "md5secret" => account.md5_secret = md5(entry, report),
                 "remotesecret" => account.remote_secret = report.secret(entry),
-                "username" | "defaultuser" => {
-                    account.remote_user = Some(entry.value.clone()).filter(|text| !text.is_empty())
-                }
-                "fromuser" => account.from_user = Some(entry.value.clone()).filter(|text| !text.is_empty()),
-                "fromdomain" => account.from_domain = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "username" | "defaultuser" => account.remote_user = report.word(entry),
+                "fromuser" => account.from_user = report.word(entry),
+                "fromdomain" => account.from_domain = report.word(entry),
                 "context" => context = report.context(entry).or(context),
                 "transport" => account.transport = transport(entry, report).or(account.transport),
                 "allow" => codecs.line(entry, true, report),
                 "disallow" => codecs.line(entry, false, report),
                 "callerid" => (account.caller_id, account.caller_number) = report.caller(entry),
-                "cid_number" => account.caller_number = Some(entry.value.clone()).filter(|text| !text.is_empty()),
-                "fullname" => account.caller_id = Some(entry.value.clone()).filter(|text| !text.is_empty()),
+                "cid_number" => account.caller_number = report.readable(entry),
+                "fullname" => account.caller_id = report.readable(entry),
                 "dtmfmode" => account.dtmf = dtmf(entry, report).unwrap_or(account.dtmf),
                 "qualify" => watch = qualify(entry, report).or(watch),
                 "qualifyfreq" => every = report.seconds(entry).or(every),
@@ -341,7 +346,16 @@ impl Reader<'_> {
             }
             Some(entry) if entry.value.eq_ignore_ascii_case("dynamic") => match kind {
                 Kind::User => Address::Nowhere,
-                Kind::Friend | Kind::Peer => Address::Dynamic,
+                Kind::Friend | Kind::Peer => {
+                    for key in ["port", "callbackextension"] {
+                        if let Some(entry) = section.entry(key) {
+                            let message =
+                                format!("`{key}` is left out: with `host=dynamic` the phone says where it is");
+                            report.warning(&entry.place, message);
+                        }
+                    }
+                    Address::Dynamic
+                }
             },
             Some(entry) => {
                 let mut host = report.value(entry, "`dynamic`, or a host name or address", read_host)?;
@@ -353,14 +367,24 @@ impl Reader<'_> {
                 }
             }
         };
+        if insecure.invite
+            && !matches!(account.address, Address::Fixed(_))
+            && let Some(entry) = section.entry("insecure")
+        {
+            let message = "`insecure=invite` is left out: only a peer with a fixed `host` is known by its address";
+            report.warning(&entry.place, message);
+        }
         if account.secret.is_none() && account.md5_secret.is_none() && !account.trust_address {
             let message = format!("[{name}]: without `secret` nobody can register or call as `{name}`");
             report.warning(&section.place, message);
+            if account.address == Address::Dynamic {
+                account.address = Address::Nowhere;
+            }
         }
         if let (Some(entry), Address::Fixed(host)) = (callback, &account.address) {
             let user = account.remote_user.clone().unwrap_or_else(|| name.clone());
             let secret = account.remote_secret.clone().or_else(|| account.secret.clone());
-            let extension = entry.value.clone();
+            let extension = report.word(entry).unwrap_or_else(|| "s".to_owned());
             let new = SipRegistration {
                 extension,
                 transport: account.transport,
@@ -468,9 +492,9 @@ impl Insecure {
         let mut insecure = Self::default();
         for part in entry.value.split(',').map(|part| part.trim().to_ascii_lowercase()) {
             match part.as_str() {
-                "no" | "port" => {}
+                // Ports count only where several peers are at one address.
+                "no" | "port" | "yes" => {}
                 "invite" | "very" => insecure.invite = true,
-                "yes" => {}
                 _ => {
                     let message = format!("insecure: expected port, invite or no, found {}", quoted(&part));
                     report.error(&entry.place, message);
@@ -486,6 +510,13 @@ pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && !text.starts_with('_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+}
+
+/// Keys of where somebody is who only calls.
+pub(super) fn never_called(section: &Section, keys: &[&str], report: &mut Report) {
+    for entry in keys.iter().filter_map(|key| section.entry(key)) {
+        report.warning(&entry.place, format!("`{}` is left out: a `type=user` is never called", entry.key));
+    }
 }
 
 fn shown(name: &str) -> String {
@@ -563,6 +594,10 @@ fn common(entry: &Entry, report: &mut Report) {
                 if !all.contains(&part.as_str()) && read_yes(&part).is_none() {
                     let message = format!("nat: expected yes, no, force_rport or comedia, found {}", quoted(&part));
                     report.error(&entry.place, message);
+                }
+                if read_yes(&part) == Some(false) || ["never", "route"].contains(&part.as_str()) {
+                    let message = format!("`nat={part}` is left out: phones are always reached where they came from");
+                    report.warning(&entry.place, message);
                 }
             }
         }

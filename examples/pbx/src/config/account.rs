@@ -54,6 +54,10 @@ pub struct Account {
     pub from_domain: Option<String>,
     /// Calls at once; `None` for the common limit.
     pub max_calls: Option<usize>,
+    /// Phones registered at once; `None` for the common limit.
+    pub max_contacts: Option<usize>,
+    /// One phone too many takes the place of the one that registered longest ago, instead of being refused.
+    pub remove_existing: bool,
 }
 
 impl Account {
@@ -82,6 +86,8 @@ impl Account {
             from_user: None,
             from_domain: None,
             max_calls: None,
+            max_contacts: None,
+            remove_existing: false,
         }
     }
 

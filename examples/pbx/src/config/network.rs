@@ -56,6 +56,16 @@ impl Network {
         self.prefix <= other.prefix && self.contains(other.address)
     }
 
+    /// Whether there is an address in both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    /// The address, when it is one only.
+    pub(crate) fn only(&self) -> Option<IpAddr> {
+        (*self == Self::host(self.address)).then_some(self.address)
+    }
+
     /// Its two halves; `None` for one address.
     fn halves(&self) -> Option<(Self, Self)> {
         let prefix = self.prefix + 1;

@@ -13,10 +13,23 @@ use super::{
 };
 
 impl Config {
+    /// Whether [`Self::to_toml`] shows passwords.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        let of_account = |account: &Account| account.has_password() || account.remote_secret.is_some();
+        self.accounts.iter().any(of_account)
+            || self.registrations.iter().any(|registration| registration.secret.is_some())
+            || self.iax.peers.iter().any(|peer| peer.secret.is_some())
+            || self.iax.registrations.iter().any(|registration| registration.secret.is_some())
+    }
+
     /// The text of a file that means the same. It holds the secrets.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut out = Writer { text: String::new() };
+        if let DialplanSource::File(_) = &self.dialplan_source {
+            out.line("# The dialplan, and what it includes, stays in its own file; a path that is not absolute counts from this file.");
+        }
         out.top(self);
         out.sip(self);
         out.accounts(self);
@@ -178,6 +191,10 @@ impl Writer {
         if let Some(max) = account.max_calls {
             self.number("max_calls", max);
         }
+        if let Some(max) = account.max_contacts {
+            self.number("max_contacts", max);
+        }
+        self.flag("remove_existing", account.remove_existing);
     }
 
     fn place(&mut self, address: &Address) {

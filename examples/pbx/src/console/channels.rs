@@ -6,12 +6,13 @@ use super::{line, plural};
 use crate::status::{Call, Side, Status};
 
 /// A channel with what Asterisk shows of it.
-struct Channel<'a> {
-    side: &'a Side,
-    peer: Option<&'a Side>,
-    call: &'a Call,
+pub(super) struct Channel<'a> {
+    pub(super) side: &'a Side,
+    /// Whom it talks to, or will.
+    pub(super) peer: Option<&'a Side>,
+    pub(super) call: &'a Call,
     /// It was called by us.
-    outgoing: bool,
+    pub(super) outgoing: bool,
 }
 
 impl Channel<'_> {
@@ -23,7 +24,7 @@ impl Channel<'_> {
         format!("{}@{}:{}", step.extension, step.context, step.priority)
     }
 
-    fn application(&self) -> (&str, &str) {
+    pub(super) fn application(&self) -> (&str, &str) {
         if self.outgoing { ("AppDial", "(Outgoing Line)") } else { (&self.call.application, &self.call.data) }
     }
 
@@ -31,8 +32,8 @@ impl Channel<'_> {
         self.peer.filter(|peer| peer.state == "Up" && self.side.state == "Up").map_or("(None)", |peer| &peer.channel)
     }
 
-    fn seconds(&self, status: &Status) -> u64 {
-        status.at.saturating_sub(self.side.since) / 1000
+    pub(super) fn seconds(&self, status: &Status) -> u64 {
+        status.at.saturating_sub(self.side.began) / 1000
     }
 
     fn extension(&self) -> (&str, &str, u32) {
@@ -41,7 +42,7 @@ impl Channel<'_> {
     }
 }
 
-fn all(status: &Status) -> impl Iterator<Item = Channel<'_>> {
+pub(super) fn all(status: &Status) -> impl Iterator<Item = Channel<'_>> {
     status.calls.iter().flat_map(|call| {
         let caller = Channel { side: &call.caller, peer: call.callee.as_ref(), call, outgoing: false };
         let called = call.callee.iter().chain(&call.others);
@@ -58,12 +59,7 @@ pub(super) fn table(status: &Status) -> String {
         let (application, data) = channel.application();
         let application = format!("{application}({data})");
         let location = channel.location();
-        text += &line(&[
-            (&channel.side.channel, 20),
-            (&location, 20),
-            (channel.side.state, 7),
-            (&application, application.len().max(30)),
-        ]);
+        text += &line(&[(&channel.side.channel, 20), (&location, 20), (channel.side.state, 7), (&application, 30)]);
     }
     let _ = writeln!(text, "{rows} active channel{}", plural(rows));
     text + &calls(status)
@@ -75,11 +71,12 @@ pub(super) fn concise(status: &Status) -> String {
         let (context, extension, priority) = channel.extension();
         let (application, data) = channel.application();
         let Side { channel: name, state, number, unique, .. } = channel.side;
-        let account = channel.side.peer.as_deref().unwrap_or_default();
+        let account = |side: Option<&Side>| side.and_then(|side| side.peer.clone()).unwrap_or_default();
+        let (account, of_peer) = (account(Some(channel.side)), account(channel.peer));
         let (seconds, bridged) = (channel.seconds(status), channel.bridged());
         let _ = writeln!(
             text,
-            "{name}!{context}!{extension}!{priority}!{state}!{application}!{data}!{number}!{account}!!3!{seconds}!\
+            "{name}!{context}!{extension}!{priority}!{state}!{application}!{data}!{number}!{account}!{of_peer}!3!{seconds}!\
              {bridged}!{unique}"
         );
     }
@@ -165,7 +162,7 @@ pub(super) fn one(status: &Status, name: &str) -> Result<String, String> {
     Ok(text)
 }
 
-fn clock(seconds: u64) -> String {
+pub(super) fn clock(seconds: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 

@@ -17,8 +17,11 @@ pub(super) fn peers(status: &Status) -> String {
         let mut text = String::new();
         let mut row =
             |name: &str, host: &str, kind: &str, mask: &str, port: &str, trunk: &str, secret: &str, state: &str| {
-                let line = format!(
-                    "{}  {} {}  {}  {}{}  {}  {}",
+                // The last column, which is empty but in the head, is for a description.
+                let description = if state == "Status" { "Description" } else { "" };
+                let _ = writeln!(
+                    text,
+                    "{}  {} {}  {}  {}{} {}  {state:<11} {description:<32}",
                     cell(name, 15),
                     cell(host, 40),
                     cell(kind, 3),
@@ -26,10 +29,7 @@ pub(super) fn peers(status: &Status) -> String {
                     cell(port, 6),
                     cell(trunk, 3),
                     cell(secret, 3),
-                    state
                 );
-                text.push_str(line.trim_end());
-                text.push('\n');
             };
         row("Name/Username", "Host", "", "Mask", "Port", "", "", "Status");
         let (mut online, mut offline, mut unmonitored) = (0, 0, 0);
@@ -55,11 +55,7 @@ pub(super) fn peers(status: &Status) -> String {
             row(&name, host, kind, mask, port, trunk, secret, &state);
         }
         let count = iax.peers.len();
-        let _ = writeln!(
-            text,
-            "{count} iax2 peer{} [{online} online, {offline} offline, {unmonitored} unmonitored]",
-            plural(count)
-        );
+        let _ = writeln!(text, "{count} iax2 peers [{online} online, {offline} offline, {unmonitored} unmonitored]");
         text
     })
 }
@@ -69,14 +65,14 @@ pub(super) fn registry(status: &Status) -> String {
         let mut text = String::new();
         let mut row = |host: &str, dns: &str, name: &str, perceived: &str, refresh: &str, state: &str| {
             let [host, dns, name] = [cell(host, 45), cell(dns, 6), cell(name, 10)];
-            let _ = writeln!(text, "{host}  {dns}  {name}  {}  {refresh:>8}  {state}", cell(perceived, 45));
+            let _ = writeln!(text, "{host}  {dns}  {name}  {} {refresh:>8}  {state}", cell(perceived, 45));
         };
         row("Host", "dnsmgr", "Username", "Perceived", "Refresh", "State");
         for it in &iax.registrations {
             let perceived = it.perceived.as_deref().unwrap_or("<Unregistered>");
             row(&it.host, "N", &it.username, perceived, &it.refresh.to_string(), it.state);
         }
-        let _ = writeln!(text, "{} IAX2 registration{}.", iax.registrations.len(), plural(iax.registrations.len()));
+        let _ = writeln!(text, "{} IAX2 registrations.", iax.registrations.len());
         text
     })
 }
@@ -84,13 +80,14 @@ pub(super) fn registry(status: &Status) -> String {
 pub(super) fn channels(status: &Status) -> String {
     on(status, |iax| {
         let mut text = String::new();
-        let mut row = |cells: [&str; 9]| {
-            let widths = [20, 40, 10, 11, 11, 7, 6, 6, 8];
+        // Asterisk has the first and the last frame behind the format; here it is what did not come.
+        let mut row = |cells: [&str; 10]| {
+            let widths = [20, 40, 10, 11, 11, 7, 6, 6, 6, 6];
             let cells: Vec<_> = cells.iter().zip(widths).map(|(text, width)| cell(text, width)).collect();
             text.push_str(cells.join("  ").trim_end());
             text.push('\n');
         };
-        row(["Channel", "Peer", "Username", "ID (Lo/Rem)", "Seq (Tx/Rx)", "Lag", "Jitter", "Lost", "Format"]);
+        row(["Channel", "Peer", "Username", "ID (Lo/Rem)", "Seq (Tx/Rx)", "Lag", "Jitter", "JitBuf", "Format", "Lost"]);
         for it in &iax.channels {
             let (ours, theirs) = it.numbers;
             let (sent, received) = it.sequence;
@@ -102,8 +99,10 @@ pub(super) fn channels(status: &Status) -> String {
                 &format!("{sent:05}/{received:05}"),
                 &it.lag.map_or_else(|| "-".to_owned(), |lag| format!("{lag:05}ms")),
                 &format!("{:04}ms", it.jitter),
-                &it.lost.to_string(),
+                // There is no buffer here: voice is passed on as it comes.
+                "0000ms",
                 it.format.as_deref().unwrap_or("none"),
+                &it.lost.to_string(),
             ]);
         }
         let _ = writeln!(text, "{} active IAX channel{}", iax.channels.len(), plural(iax.channels.len()));
@@ -197,12 +196,12 @@ mod tests {
         let lines: Vec<_> = shown.lines().collect();
         assert!(lines[0].starts_with("Name/Username    Host "), "{shown}");
         assert!(lines[1].starts_with("zone1            192.168.0.3 ") && lines[1].contains("(D)"), "{shown}");
-        assert!(lines[1].contains("4569  (T)") && lines[1].ends_with("OK (1 ms)"), "{shown}");
-        assert!(lines[2].contains("(null)") && lines[2].ends_with("UNKNOWN"), "{shown}");
+        assert!(lines[1].contains("4569  (T)") && lines[1].trim_end().ends_with("OK (1 ms)"), "{shown}");
+        assert!(lines[2].contains("(null)") && lines[2].trim_end().ends_with("UNKNOWN"), "{shown}");
         assert_eq!(lines[3], "2 iax2 peers [1 online, 1 offline, 0 unmonitored]");
         let shown = registry(&status());
         assert!(shown.lines().nth(1).unwrap().ends_with("      60  Registered"), "{shown}");
-        assert!(shown.contains("zone2       192.168.0.2:4569") && shown.ends_with("1 IAX2 registration.\n"));
+        assert!(shown.contains("zone2       192.168.0.2:4569") && shown.ends_with("1 IAX2 registrations.\n"));
         let shown = channels(&status());
         assert!(shown.contains("16385/00077  00003/00005  00002ms  0000ms"), "{shown}");
         assert!(shown.ends_with("1 active IAX channel\n"));

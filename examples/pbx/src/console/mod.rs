@@ -1,6 +1,7 @@
 //! The console: `pbx -x "core show channels"` against the running program, in Asterisk's columns.
 
 mod channels;
+mod endpoints;
 mod iax;
 mod peers;
 
@@ -31,7 +32,7 @@ core stop now                      hang up every call and end
 channel request hangup CHANNEL     hang up the call of a channel
 channel request hangup all         hang up every call
 sip show peers                     every account and where its phone is
-pjsip show endpoints               the same, with the calls of each
+pjsip show endpoints               the same, with what identifies each, its phones and its channels
 iax2 show peers                    other exchanges, where they are and how they are reached
 iax2 show registry                 where this program is registered with IAX2
 iax2 show channels                 the calls over IAX2
@@ -59,7 +60,7 @@ pub async fn run(control: &Control, line: &str) -> Result<String, String> {
         ["core", "show", "uptime"] => uptime(&status),
         ["core", "show", "version"] => format!("Tandem PBX {}\n", env!("CARGO_PKG_VERSION")),
         ["sip", "show", "peers"] => peers::sip(&status),
-        ["pjsip", "show", "endpoints"] => peers::endpoints(&status),
+        ["pjsip", "show", "endpoints"] => endpoints::table(&status),
         ["sip", "show", "registry"] => peers::registry(&status),
         ["iax2", "show", "peers"] => iax::peers(&status),
         ["iax2", "show", "registry"] => iax::registry(&status),

@@ -1,8 +1,8 @@
-//! `sip show peers`, `pjsip show endpoints`, `sip show registry`.
+//! `sip show peers`, `sip show registry`.
 
 use std::fmt::Write as _;
 
-use super::{line, plural};
+use super::line;
 use crate::status::{Account, Status};
 
 /// Host and port of an address.
@@ -29,27 +29,35 @@ fn state(account: &Account, reachable: bool) -> (String, bool, bool) {
 }
 
 pub(super) fn sip(status: &Status) -> String {
-    let row = |cells: [&str; 8]| {
-        let widths = [25, 39, 3, 10, 10, 3, 8, 11];
-        let cells: Vec<_> = cells.into_iter().zip(widths).collect();
-        line(&cells)
+    let mut text = String::new();
+    // Flags stand a space from the left of their columns; the last column, of real-time peers, is always empty.
+    let mut row = |name: &str, host: &str, flags: [&str; 4], port: &str, state: &str, description: &str| {
+        let [dynamic, rport, comedia, rules] = flags;
+        let cells = line(&[(name, 25), (host, 39), (dynamic, 3), (rport, 10), (comedia, 10), (rules, 3)]);
+        let _ = writeln!(text, "{} {port:<8} {state:<11} {description:<32} ", cells.trim_end_matches('\n'));
     };
-    let mut text = row(["Name/username", "Host", "Dyn", "Forcerport", "Comedia", "ACL", "Port", "Status"]);
+    row("Name/username", "Host", ["Dyn", "Forcerport", "Comedia", "ACL"], "Port", "Status", "Description");
     // Watched ones and others, those that are there and others.
     let mut counts = [[0_usize; 2]; 2];
     for account in &status.accounts {
-        let name = format!("{}/{}", account.name, account.name);
-        let dynamic = if account.fixed.is_some() { "" } else { "D" };
+        let dynamic = if account.fixed.is_some() { "" } else { " D" };
+        let flags = [dynamic, "Yes", "Yes", if account.settings.has_rules { " A" } else { "" }];
+        let user = match (&account.fixed, &account.settings.remote_user) {
+            (Some(_), Some(user)) => Some(user),
+            (Some(_), None) => None,
+            (None, _) => Some(&account.name).filter(|_| !account.bindings.is_empty()),
+        };
+        let name = user.map_or_else(|| account.name.clone(), |user| format!("{}/{user}", account.name));
         let mut places: Vec<_> = account.bindings.iter().map(|it| (it.address.clone(), it.reachable)).collect();
         places.extend(account.fixed.iter().map(|place| (place.clone(), true)));
         if places.is_empty() {
-            text += &row([&account.name, "(Unspecified)", dynamic, "Yes", "Yes", "", "0", nowhere(account)]);
+            row(&name, "(Unspecified)", flags, "0", nowhere(account), "");
         }
         let (mut watched, mut online) = (account.qualify.is_some(), false);
         for (address, reachable) in places {
             let (host, port) = parts(&address);
             let (told, is_watched, is_online) = state(account, reachable);
-            text += &row([&name, host, dynamic, "Yes", "Yes", "", port, &told]);
+            row(&name, host, flags, port, &told, "");
             (watched, online) = (is_watched, online || is_online);
         }
         if let Some(count) = counts.get_mut(usize::from(!watched)).and_then(|row| row.get_mut(usize::from(!online))) {
@@ -60,8 +68,7 @@ pub(super) fn sip(status: &Status) -> String {
     let [[monitored, lost], [online, offline]] = counts;
     let _ = writeln!(
         text,
-        "{peers} sip peer{} [Monitored: {monitored} online, {lost} offline Unmonitored: {online} online, {offline} offline]",
-        plural(peers)
+        "{peers} sip peers [Monitored: {monitored} online, {lost} offline Unmonitored: {online} online, {offline} offline]"
     );
     text
 }
@@ -71,57 +78,23 @@ fn nowhere(account: &Account) -> &'static str {
     if account.qualify.is_some() { "UNKNOWN" } else { "Unmonitored" }
 }
 
-pub(super) fn endpoints(status: &Status) -> String {
-    let mut text = String::from(
-        " Endpoint:  <Endpoint/CID.....................................>  <State.....>  <Channels.>\n    \
-         Contact:  <Aor/ContactUri............................> <Hash....> <Status> <RTT(ms)..>\n\
-         ==========================================================================================\n\n",
-    );
-    for account in &status.accounts {
-        let reachable = account.fixed.is_some() || account.bindings.iter().any(|binding| binding.reachable);
-        let state = match (reachable, account.calls) {
-            (false, 0) => "Unavailable",
-            (true, 0) => "Not in use",
-            _ => "In use",
-        };
-        let name = format!("{}/{}", account.name, account.caller_id.as_deref().unwrap_or(&account.name));
-        let _ = writeln!(text, " Endpoint:  {name:<50}  {state:<12}  {} of inf", account.calls);
-        for binding in &account.bindings {
-            let status = match (&account.qualify, binding.reachable) {
-                (_, false) => "Unavail",
-                (Some(qualify), true) if qualify.reachable => "Avail",
-                (Some(_), true) => "Unavail",
-                (None, true) => "NonQual",
-            };
-            let time = account.qualify.as_ref().and_then(|qualify| qualify.milliseconds);
-            let time = time.map_or_else(|| "nan".to_owned(), |time| format!("{time}.000"));
-            let contact = format!("{}/{}", account.name, binding.contact);
-            let _ = writeln!(text, "    Contact:  {contact:<55} {status:<8} {time:>10}");
-        }
-        text.push('\n');
-    }
-    let count = status.accounts.len();
-    let _ = writeln!(text, "\nObjects found: {count}");
-    text
-}
-
 pub(super) fn registry(status: &Status) -> String {
     let row = |cells: [&str; 6]| {
         let cells: Vec<_> = cells.into_iter().zip([39, 6, 12, 9, 20, 25]).collect();
         line(&cells)
     };
-    let mut text = row(["Host", "dnsmgr", "Username", "Refresh", "State", "Reg.Time"]);
+    let mut text = row(["Host", "dnsmgr", "Username", "  Refresh", "State", "Reg.Time"]);
     for registration in &status.registrations {
         let host = if registration.host.contains(':') {
             registration.host.clone()
         } else {
             format!("{}:5060", registration.host)
         };
-        let (refresh, since) = (registration.refresh.to_string(), registration.since.map(when).unwrap_or_default());
+        let (refresh, since) =
+            (format!("{:>9}", registration.refresh), registration.since.map(when).unwrap_or_default());
         text += &row([&host, "N", &registration.user, &refresh, registration.state, &since]);
     }
-    let count = status.registrations.len();
-    let _ = writeln!(text, "{count} SIP registration{}.", plural(count));
+    let _ = writeln!(text, "{} SIP registrations.", status.registrations.len());
     text
 }
 

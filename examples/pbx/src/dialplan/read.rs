@@ -13,14 +13,17 @@ use super::{
 };
 use crate::{
     application,
-    asterisk::file::{Entry, File, Place, Problem, Section},
+    asterisk::{
+        file::{Entry, File, Place, Problem, Section},
+        read_yes,
+    },
 };
 
 /// How many steps a dialplan has at most.
 const MAX_STEPS: usize = 200_000;
 
 pub(super) fn dialplan(file: &File, problems: &mut Vec<Problem>) -> Dialplan {
-    let mut reader = Reader { plan: Dialplan::default(), problems, steps: 0 };
+    let mut reader = Reader { plan: Dialplan::default(), problems, steps: 0, hinted: false };
     for section in file.used() {
         match section.name.as_str() {
             "general" => reader.general(section),
@@ -60,6 +63,8 @@ struct Reader<'a> {
     plan: Dialplan,
     problems: &'a mut Vec<Problem>,
     steps: usize,
+    /// That hints do nothing was said.
+    hinted: bool,
 }
 
 impl Reader<'_> {
@@ -73,16 +78,34 @@ impl Reader<'_> {
 
     fn general(&mut self, section: &Section) {
         for entry in &section.entries {
-            let yes = matches!(entry.value.to_ascii_lowercase().as_str(), "yes" | "true" | "y" | "t" | "1" | "on");
-            match entry.key.to_ascii_lowercase().as_str() {
-                "autofallthrough" => self.plan.auto_fallthrough = yes,
-                // Nothing of these can be otherwise here.
-                "static" | "writeprotect" | "clearglobalvars" | "extenpatternmatchnew" | "userscontext" => {}
-                "priorityjumping" if !yes => {}
-                "priorityjumping" => {
-                    self.warning(&entry.place, "priorityjumping is not supported: read DIALSTATUS instead");
+            let key = entry.key.to_ascii_lowercase();
+            // What is done anyway, and why nothing else is.
+            let (way, why) = match key.as_str() {
+                "autofallthrough" => (None, ""),
+                "static" | "writeprotect" => (Some(true), "this file is never written here"),
+                "clearglobalvars" => (Some(false), "this file is read once, when the program starts"),
+                "priorityjumping" => (Some(false), "read DIALSTATUS instead"),
+                // Faster in Asterisk, and otherwise the same.
+                "extenpatternmatchnew" => continue,
+                "userscontext" => {
+                    self.warning(&entry.place, "`userscontext` is left out: users.conf is not read here");
+                    continue;
                 }
-                _ => self.warning(&entry.place, format!("unknown key `{}` in [general]", entry.key)),
+                _ => {
+                    self.warning(&entry.place, format!("unknown key `{}` in [general]", entry.key));
+                    continue;
+                }
+            };
+            let Some(yes) = read_yes(&entry.value) else {
+                self.error(&entry.place, format!("{}: expected yes or no, found `{}`", entry.key, entry.value));
+                continue;
+            };
+            match way {
+                None => self.plan.auto_fallthrough = yes,
+                Some(way) if way != yes => {
+                    self.warning(&entry.place, format!("`{}={}` is left out: {why}", entry.key, entry.value));
+                }
+                Some(_) => {}
             }
         }
     }
@@ -124,7 +147,11 @@ impl Reader<'_> {
                     context.switches.push(entry.value.clone());
                 }
                 "ignorepat" => context.ignored.push(entry.value.clone()),
-                "autohints" => {}
+                "autohints" => match read_yes(&entry.value) {
+                    Some(false) => {}
+                    Some(true) => self.warning(place, "`autohints` is left out: lines are not watched here"),
+                    None => self.error(place, format!("autohints: expected yes or no, found `{}`", entry.value)),
+                },
                 key => self
                     .error(place, format!("unknown key `{key}`: expected exten, same, include, switch or ignorepat")),
             }
@@ -213,6 +240,9 @@ impl Reader<'_> {
         let Some(extension) = context.extensions.get_mut(*found) else { return };
         if priority.trim().eq_ignore_ascii_case("hint") {
             extension.hint = Some((rest.to_owned(), place.clone()));
+            if !std::mem::replace(&mut self.hinted, true) {
+                self.warning(place, "hints are shown and nothing else, here and below: lines are not watched here");
+            }
             return;
         }
         let (priority, label) = match last.priority(priority) {

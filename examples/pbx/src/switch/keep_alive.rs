@@ -11,7 +11,7 @@ use sip_transaction::{ConnectionId, Source};
 use super::Switch;
 
 /// How long nothing may go down a connection. HAProxy's usual limit is 50 s.
-const EVERY: Duration = Duration::from_secs(25);
+pub(crate) const EVERY: Duration = Duration::from_secs(25);
 
 /// The connections.
 #[derive(Debug, Default)]

@@ -23,6 +23,8 @@ mod runner;
 mod sip;
 mod transfer;
 
+pub(crate) use keep_alive::EVERY as KEEP_ALIVE;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},

@@ -12,9 +12,9 @@ use super::{
     leg::{Leg, Stage},
 };
 use crate::{
-    config::Address,
+    config::{self, Address, Network},
     media::Figures,
-    status::{self, Account, Extension, Side, State, Status, Step, Table},
+    status::{self, Account, Extension, Settings, Side, State, Status, Step, Table},
 };
 
 pub(super) fn milliseconds(time: SystemTime) -> u64 {
@@ -57,6 +57,7 @@ impl Switch {
                     calls: sides().filter(|side| side.peer.as_ref() == Some(&account.name)).count(),
                     qualify: self.watch.status(&account.name),
                     bindings: self.bindings(now, &account.name),
+                    settings: self.settings(account),
                 })
                 .collect(),
             registrations: self.registration_status(),
@@ -64,6 +65,29 @@ impl Switch {
             tables: self.tables(),
             totals: self.totals(),
             calls,
+        }
+    }
+
+    fn settings(&self, account: &config::Account) -> Settings {
+        let there = match &account.address {
+            Address::Fixed(host) if account.trust_address => self.config.socket(host, 0),
+            _ => None,
+        };
+        let there = there.map(|there| Network::host(there.ip().to_canonical()));
+        let common = self.config.registration.per_account;
+        Settings {
+            number: account.caller_number.clone(),
+            user: account.has_password().then(|| account.user().to_owned()),
+            remote_user: account
+                .remote_secret
+                .as_ref()
+                .and(account.remote_credentials())
+                .map(|(user, _)| user.to_owned()),
+            contacts: if account.address == Address::Dynamic { account.max_contacts.unwrap_or(common) } else { 0 },
+            calls: account.max_calls,
+            transport: account.transport.map(|transport| transport.token()),
+            networks: account.trusted.iter().chain(&there).map(ToString::to_string).collect(),
+            has_rules: !account.acl.is_empty(),
         }
     }
 
@@ -120,6 +144,7 @@ impl Switch {
                 Stage::Down => "Down",
             },
             since: milliseconds(self.wall(leg.answered.unwrap_or(leg.began))),
+            began: milliseconds(self.wall(leg.began)),
             codec: leg.codec.clone(),
             held: leg.holds,
             media: figures.map(|figures| match leg.side {

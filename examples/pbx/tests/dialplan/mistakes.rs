@@ -124,12 +124,18 @@ fn warnings_say_what_is_not_done() {
     );
     let found = problems("[c]\nexten => 1,1,Teleport(home)\n");
     assert!(found[0].starts_with("extensions.conf:2: error: unknown application `Teleport`: expected one of Answer "));
-    let general = "[general]\nstatic=yes\npriorityjumping=yes\ncolour=red\n";
+    let general = "[general]\nstatic=yes\npriorityjumping=yes\ncolour=red\nwriteprotect=no\nclearglobalvars=yes\n\
+                   userscontext=default\nautofallthrough=perhaps\npriorityjumping=no\n[c]\nautohints=yes\nautohints=no\n";
     assert_eq!(
         problems(general),
         [
-            "extensions.conf:3: warning: priorityjumping is not supported: read DIALSTATUS instead",
+            "extensions.conf:3: warning: `priorityjumping=yes` is left out: read DIALSTATUS instead",
             "extensions.conf:4: warning: unknown key `colour` in [general]",
+            "extensions.conf:5: warning: `writeprotect=no` is left out: this file is never written here",
+            "extensions.conf:6: warning: `clearglobalvars=yes` is left out: this file is read once, when the program starts",
+            "extensions.conf:7: warning: `userscontext` is left out: users.conf is not read here",
+            "extensions.conf:8: error: autofallthrough: expected yes or no, found `perhaps`",
+            "extensions.conf:11: warning: `autohints` is left out: lines are not watched here",
         ]
     );
 }

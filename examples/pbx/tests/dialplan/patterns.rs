@@ -218,7 +218,9 @@ fn the_lines_are_asterisks() {
   '_9X.' =>         1. Dial(${TRUNK}/${EXTEN:1})                  [extensions.conf:11]
 
 -= 3 extensions (5 priorities) in 2 contexts. =-";
-    let plan = plan(text);
+    let (plan, problems) = crate::stage::read(text);
+    let told = "hints are shown and nothing else, here and below: lines are not watched here";
+    assert_eq!(problems, [format!("extensions.conf:4: warning: {told}")]);
     assert_eq!(plan.lines(None).join("\n"), expected);
     assert_eq!(plan.lines(Some("away")).last().unwrap(), "-= 1 extension (1 priority) in 1 context. =-");
     assert_eq!(plan.lines(Some("nowhere")), ["There is no existence of 'nowhere' context"]);

@@ -1,12 +1,23 @@
 //! Dialplans as people have them.
 
-use crate::stage::{Stage, facts, plan, read};
+use crate::stage::{Stage, facts, read};
 
 const OFFICE: &str = include_str!("samples/office.conf");
 
+/// The office's dialplan, of which nothing is told but what has no meaning here.
+fn office() -> std::sync::Arc<pbx::dialplan::Dialplan> {
+    let (plan, problems) = read(OFFICE);
+    let told = [
+        "extensions.conf:8: warning: `clearglobalvars=yes` is left out: this file is read once, when the program starts",
+        "extensions.conf:56: warning: hints are shown and nothing else, here and below: lines are not watched here",
+    ];
+    assert_eq!(problems, told);
+    plan
+}
+
 #[test]
 fn an_office_has_no_problems_and_callers_from_outside_get_through() {
-    let plan = plan(OFFICE);
+    let plan = office();
     // 22:13 on a Tuesday: closed.
     let mut stage = Stage::with(&plan, "from-carrier", "49305550", facts());
     stage.script(&[("begin", "Answer"), ("done", "Wait 500ms"), ("timeout", "Playback closed+call-again")]);
@@ -27,7 +38,7 @@ fn an_office_has_no_problems_and_callers_from_outside_get_through() {
 
 #[test]
 fn who_tries_too_often_is_let_go() {
-    let mut stage = Stage::with(&plan(OFFICE), "menu", "s", facts());
+    let mut stage = Stage::with(&office(), "menu", "s", facts());
     stage.after("begin");
     for _ in 0..3 {
         stage
@@ -38,7 +49,7 @@ fn who_tries_too_often_is_let_go() {
 
 #[test]
 fn classes_of_service_hold() {
-    let plan = plan(OFFICE);
+    let plan = office();
     let found = |context: &str, number: &str, caller: &str| {
         plan.find(context, number, caller).map(|found| format!("{}@{}", found.extension, found.context))
     };
@@ -82,5 +93,7 @@ fn mistakes_in_an_office_are_told_with_their_lines() {
             line("tY)")
         ),
     ];
-    assert_eq!(read(&spoilt).1, expected);
+    let (_, mut told) = read(&spoilt);
+    told.retain(|line| !line.contains("clearglobalvars") && !line.contains("hints are shown"));
+    assert_eq!(told, expected);
 }

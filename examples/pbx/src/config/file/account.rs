@@ -50,6 +50,9 @@ pub(super) struct AccountTable {
     from_user: Option<Spanned<String>>,
     from_domain: Option<Spanned<String>>,
     max_calls: Option<Spanned<i64>>,
+    max_contacts: Option<Spanned<i64>>,
+    #[serde(default)]
+    remove_existing: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -214,6 +217,8 @@ fn account(check: &mut Checker<'_>, table: &AccountTable) -> Account {
         from_user: check.word(table.from_user.as_ref()),
         from_domain: check.word(table.from_domain.as_ref()),
         max_calls: table.max_calls.as_ref().map(|value| check.count(Some(value), 1)),
+        max_contacts: table.max_contacts.as_ref().map(|value| check.count(Some(value), 1)),
+        remove_existing: table.remove_existing,
     }
 }
 

@@ -34,6 +34,9 @@ pub(in crate::switch) enum Decision {
     Refused { status: StatusCode, reason: &'static str },
 }
 
+/// Where a peer of which no port is said is.
+const DEFAULT_PORT: u16 = 5060;
+
 /// Why a source that guesses is refused.
 pub(in crate::switch) const BANNED: &str = "banned";
 
@@ -46,7 +49,7 @@ pub(in crate::switch) struct Gate {
     trusted: Vec<IpAddr>,
     /// The accounts' names by their user names; whose calls are taken by their address; and where each may come from.
     names: HashMap<String, String>,
-    networks: Vec<(Network, String)>,
+    networks: Vec<(Network, Option<u16>, String)>,
     rules: HashMap<String, Acl>,
     remembered: usize,
     guard: Guard,
@@ -81,11 +84,12 @@ impl Gate {
         let named = named.map(|account| (account.user().to_owned(), account.name.clone())).collect();
         let of = |account: &Account| -> Vec<_> {
             let there = match &account.address {
-                Address::Fixed(host) if account.trust_address => config.socket(host, 0),
+                Address::Fixed(host) if account.trust_address => config.socket(host, DEFAULT_PORT),
                 _ => None,
             };
-            let there = there.map(|there| Network::host(there.ip().to_canonical()));
-            account.trusted.iter().copied().chain(there).map(|network| (network, account.name.clone())).collect()
+            let there = there.map(|there| (Network::host(there.ip().to_canonical()), Some(there.port())));
+            let anywhere = account.trusted.iter().map(|network| (*network, None));
+            anywhere.chain(there).map(|(network, port)| (network, port, account.name.clone())).collect()
         };
         let networks = accounts().flat_map(of).collect();
         let limited = accounts().filter(|account| !account.acl.is_empty());
@@ -112,7 +116,10 @@ impl Gate {
     /// Decides about a call.
     pub(in crate::switch) fn decide(&mut self, now: Instant, request: &Request, source: &Source) -> Decision {
         let ip = source.remote.ip().to_canonical();
-        if let Some((_, account)) = self.networks.iter().find(|(network, _)| network.contains(ip)) {
+        // Of several at one address the one at this port, else the first.
+        let mut known = self.networks.iter().filter(|(network, ..)| network.contains(ip));
+        let at_port = known.clone().find(|(_, port, _)| *port == Some(source.remote.port()));
+        if let Some((.., account)) = at_port.or_else(|| known.next()) {
             if !self.may_come_from(account, ip) {
                 return Decision::Refused { status: StatusCode::FORBIDDEN, reason: "acl" };
             }
@@ -240,11 +247,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
+    /// What becomes of calls from these addresses.
     #[expect(clippy::disallowed_methods, reason = "an instant can only be had from the clock")]
-    fn an_account_that_is_known_by_its_address_is_held_to_its_rules_too() {
-        let text = "[[account]]\nname = 'carrier'\ntrusted = ['192.0.2.0/24']\n\
-                    acl = ['deny 0.0.0.0/0', 'permit 192.0.2.1']\n";
+    fn decided(text: &str, remotes: &[&str]) -> Vec<Decision> {
         let config = Config::parse(Path::new("test"), text).unwrap();
         let now = Instant::now();
         let mut gate = Gate::new(&config, [1; 32], now);
@@ -256,15 +261,33 @@ mod tests {
         let Ok(Message::Request(invite)) = Message::parse(Bytes::from_static(invite), &Limits::default()) else {
             panic!("it is a request")
         };
-        let mut decide = |remote: &str| {
+        let decide = |remote: &&str| {
             let remote = remote.parse().unwrap();
             let source =
                 Source { transport: Transport::Udp, listener, remote, local, connection: None, received: None };
             gate.decide(now, &invite, &source)
         };
-        let permitted = decide("192.0.2.1:5060");
-        assert!(matches!(&permitted, Decision::Trusted { account: Some(name) } if name == "carrier"), "{permitted:?}");
-        let denied = decide("192.0.2.2:5060");
-        assert!(matches!(denied, Decision::Refused { reason: "acl", .. }), "{denied:?}");
+        remotes.iter().map(decide).collect()
+    }
+
+    #[test]
+    fn an_account_that_is_known_by_its_address_is_held_to_its_rules_too() {
+        let text = "[[account]]\nname = 'carrier'\ntrusted = ['192.0.2.0/24']\n\
+                    acl = ['deny 0.0.0.0/0', 'permit 192.0.2.1']\n";
+        let decided = decided(text, &["192.0.2.1:5060", "192.0.2.2:5060"]);
+        assert!(matches!(&decided[0], Decision::Trusted { account: Some(name) } if name == "carrier"), "{decided:?}");
+        assert!(matches!(decided[1], Decision::Refused { reason: "acl", .. }), "{decided:?}");
+    }
+
+    #[test]
+    fn of_two_accounts_at_one_address_a_call_is_of_the_one_at_its_port() {
+        let text = "[[account]]\nname = 'first'\nhost = '192.0.2.1'\ntrust_address = true\n\
+                    [[account]]\nname = 'second'\nhost = '192.0.2.1:5070'\ntrust_address = true\n";
+        let of = |decision: &Decision| match decision {
+            Decision::Trusted { account: Some(name) } => name.clone(),
+            other => format!("{other:?}"),
+        };
+        let decided = decided(text, &["192.0.2.1:5060", "192.0.2.1:5070", "192.0.2.1:40000"]);
+        assert_eq!(decided.iter().map(of).collect::<Vec<_>>(), ["first", "second", "first"]);
     }
 }

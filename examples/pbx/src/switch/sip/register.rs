@@ -9,7 +9,10 @@ use sip_core::{
 };
 use sip_proxy::{
     authenticator::{Cause, Decision},
-    location::{self, Reachability, memory::ChangeKind},
+    location::{
+        self, Reachability,
+        memory::{ChangeKind, Limit},
+    },
     registrar::{self, Authority, Registrar},
 };
 use sip_transaction::{ConnectionId, Source};
@@ -44,7 +47,20 @@ pub(in crate::switch) fn registrar(config: &Config, seed: [u8; 32]) -> Registrar
         location,
         ..registrar::Config::one_domain(own_domain())
     };
-    Registrar::new(settings, seed)
+    let mut registrar = Registrar::new(settings, seed);
+    for account in &config.accounts {
+        let limit =
+            Limit { bindings: account.max_contacts.unwrap_or(times.per_account), displace: account.remove_existing };
+        if let Some(address) = registrar.address(&address_of(&account.name)) {
+            registrar.set_limit(address, limit);
+        }
+    }
+    registrar
+}
+
+/// An account as the registrar knows it.
+fn address_of(account: &str) -> Uri {
+    Uri::Sip(SipUri::new(own_domain()).with_user(account.as_bytes()))
 }
 
 impl Switch {
@@ -141,7 +157,8 @@ impl Switch {
 
     pub(in crate::switch) fn location_tables(&self) -> [Table; 2] {
         let location = self.registrar.snapshot().location;
-        let limit = self.config.accounts.len().saturating_mul(self.config.registration.per_account);
+        let common = self.config.registration.per_account;
+        let limit = self.config.accounts.iter().map(|account| account.max_contacts.unwrap_or(common)).sum();
         [
             Table { name: "registrations", size: location.bindings, limit: Some(limit), per_call: false },
             Table { name: "registered_connections", size: location.connections, limit: None, per_call: false },
@@ -168,7 +185,6 @@ impl Switch {
     }
 
     fn address_of_record(&self, account: &str) -> Option<bytes::Bytes> {
-        let uri = Uri::Sip(SipUri::new(own_domain()).with_user(account.as_bytes()));
-        self.registrar.address(&uri)
+        self.registrar.address(&address_of(account))
     }
 }
