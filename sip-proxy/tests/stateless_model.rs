@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use sip_core::header::RecordRoute;
@@ -129,8 +129,8 @@ impl Model {
         let which = self.below(2) as usize;
         let proxy = &mut self.proxies[which];
         let flow = Flow { transport: Transport::Udp, listener: 0, remote, connection: None };
-        let mut out = BytesMut::new();
-        match proxy.handle_datagram(self.now, &flow, Bytes::copy_from_slice(text.as_bytes()), &mut out) {
+        let mut out = Vec::new();
+        match proxy.handle_datagram(self.now, &flow, text.as_bytes(), &mut out) {
             Verdict::Send(hop) => {
                 let node = hop.node.and_then(|node| proxy.dispatcher().name(node)).unwrap_or_default().to_owned();
                 Some((node, hop.remote, String::from_utf8(out.to_vec()).unwrap()))
@@ -178,8 +178,8 @@ impl Model {
         let own = request.headers().get(&sip_core::header::HeaderName::VIA).unwrap();
         let which = usize::from(own.starts_with(b"SIP/2.0/UDP 192.0.2.2"));
         let flow = Flow { transport: Transport::Udp, listener: 0, remote: address(0), connection: None };
-        let mut out = BytesMut::new();
-        match self.proxies[which].handle_datagram(self.now, &flow, text.into(), &mut out) {
+        let mut out = Vec::new();
+        match self.proxies[which].handle_datagram(self.now, &flow, text.as_bytes(), &mut out) {
             Verdict::Send(hop) => assert_eq!(hop.remote, caller(number)),
             Verdict::Drop(reason) => panic!("an answer was dropped: {reason:?}"),
         }

@@ -2,10 +2,10 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use bytes::Bytes;
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
@@ -37,10 +37,15 @@ pub(crate) struct Udp {
 
 /// What a thread receives into and sends from.
 pub(crate) struct Batch {
-    headers: MultiHeaders<SockaddrStorage>,
-    buffers: Vec<Vec<u8>>,
+    incoming: MultiHeaders<SockaddrStorage>,
+    outgoing: MultiHeaders<SockaddrStorage>,
+    /// One after the other, at distances that are no power of two: those would all share the same few lines of the cache.
+    buffer: Vec<u8>,
     pub(crate) received: Vec<Received>,
 }
+
+/// From the beginning of one datagram to that of the next.
+const STRIDE: usize = DATAGRAM + 1 + 20 * 64;
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,17 +57,21 @@ impl Batch {
     pub(crate) fn new() -> Self {
         let control = nix::cmsg_space!(TimeSpec);
         Self {
-            headers: MultiHeaders::preallocate(BATCH, Some(control)),
-            buffers: vec![vec![0; DATAGRAM]; BATCH],
+            incoming: MultiHeaders::preallocate(BATCH, Some(control)),
+            outgoing: MultiHeaders::preallocate(BATCH, None),
+            buffer: vec![0; STRIDE * BATCH],
             received: Vec::with_capacity(BATCH),
         }
     }
 
     /// The bytes of a datagram that came.
-    pub(crate) fn payload(&self, number: usize, length: usize) -> Bytes {
-        self.buffers.get(number).and_then(|buffer| buffer.get(..length)).map(Bytes::copy_from_slice).unwrap_or_default()
+    pub(crate) fn payload(&self, number: usize, length: usize) -> &[u8] {
+        self.buffer.get(number * STRIDE..).and_then(|rest| rest.get(..length.min(DATAGRAM))).unwrap_or_default()
     }
 }
+
+/// What waits to be sent: to whom, and which part of what was written.
+pub(crate) type Waiting = (SocketAddr, Range<usize>);
 
 impl Udp {
     /// Binds an address, which several sockets may share.
@@ -96,14 +105,22 @@ impl Udp {
         self.socket.as_fd()
     }
 
-    /// Takes what there is, without waiting. Says whether there was anything.
-    pub(crate) fn receive(&self, batch: &mut Batch) -> bool {
+    /// Sets for how long [`Udp::receive`] waits when it may.
+    pub(crate) fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(patience))
+    }
+
+    /// Takes what there is; waits for the first datagram if asked to. Says whether there was anything.
+    pub(crate) fn receive(&self, batch: &mut Batch, waits: bool) -> bool {
         batch.received.clear();
-        let Batch { headers, buffers, received } = batch;
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer.as_mut_slice())]).collect();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        match recvmmsg(self.socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
+        let Batch { incoming, buffer, received, .. } = batch;
+        let mut places = buffer.chunks_exact_mut(STRIDE);
+        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+            let place = places.next().and_then(|place| place.get_mut(..DATAGRAM));
+            [IoSliceMut::new(place.unwrap_or_default())]
+        });
+        let flags = if waits { MsgFlags::MSG_WAITFORONE } else { MsgFlags::MSG_DONTWAIT };
+        match recvmmsg(self.socket.as_raw_fd(), incoming, slices.iter_mut(), flags, None) {
             Ok(messages) => {
                 for message in messages {
                     let stamp = message.cmsgs().ok().and_then(|mut control| {
@@ -124,19 +141,25 @@ impl Udp {
     }
 
     /// Sends; what the system does not take is lost, as in a network. Returns how many were.
-    pub(crate) fn send(&self, messages: &[(SocketAddr, Bytes)]) -> u64 {
-        if let [(remote, payload)] = messages {
-            return u64::from(self.socket.send_to(payload, remote).is_err());
+    pub(crate) fn send(&self, batch: &mut Batch, messages: &[Waiting], written: &[u8]) -> u64 {
+        let payload = |place: &Range<usize>| written.get(place.clone()).unwrap_or_default();
+        if let [(remote, place)] = messages {
+            return u64::from(self.socket.send_to(payload(place), remote).is_err());
         }
         let mut lost = 0;
         let mut rest = messages;
         while !rest.is_empty() {
-            let slices: Vec<[IoSlice<'_>; 1]> = rest.iter().map(|(_, payload)| [IoSlice::new(payload)]).collect();
-            let addresses: Vec<Option<SockaddrStorage>> =
-                rest.iter().map(|(remote, _)| Some(SockaddrStorage::from(*remote))).collect();
-            let mut headers = MultiHeaders::preallocate(rest.len(), None);
+            let some = rest.get(..BATCH).unwrap_or(rest);
+            let mut slices: [[IoSlice<'_>; 1]; BATCH] = std::array::from_fn(|_| [IoSlice::new(&[])]);
+            let mut addresses: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
+            for ((slice, address), (remote, place)) in slices.iter_mut().zip(&mut addresses).zip(some) {
+                *slice = [IoSlice::new(payload(place))];
+                *address = Some(SockaddrStorage::from(*remote));
+            }
+            let slices = slices.get(..some.len()).unwrap_or_default();
+            let addresses = addresses.get(..some.len()).unwrap_or_default();
             let flags = MsgFlags::MSG_DONTWAIT;
-            let sent = sendmmsg(self.socket.as_raw_fd(), &mut headers, &slices, &addresses, [], flags);
+            let sent = sendmmsg(self.socket.as_raw_fd(), &mut batch.outgoing, slices, addresses, [], flags);
             let sent = match sent {
                 Ok(results) => results.count(),
                 Err(Errno::EINTR) => continue,
@@ -167,23 +190,32 @@ mod tests {
     fn a_batch_comes_with_its_sources_and_timestamps_and_goes_where_it_should() {
         let ours = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
         let theirs = Udp::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0, false).unwrap();
-        let messages: Vec<(SocketAddr, Bytes)> = (0..20_u8)
-            .map(|number| (ours.local().unwrap(), Bytes::from(vec![number; 100 + usize::from(number)])))
+        let payloads: Vec<Vec<u8>> = (0..70_u8).map(|number| vec![number; 100 + usize::from(number)]).collect();
+        let written = payloads.concat();
+        let mut at = 0;
+        let messages: Vec<Waiting> = payloads
+            .iter()
+            .map(|payload| {
+                at += payload.len();
+                (ours.local().unwrap(), at - payload.len()..at)
+            })
             .collect();
         let mut batch = Batch::new();
-        for _ in 0..3 {
-            assert_eq!(theirs.send(&messages), 0);
+        for waits in [false, true, false] {
+            assert_eq!(theirs.send(&mut batch, &messages, &written), 0);
             let mut seen = Vec::new();
-            while seen.len() < 20 {
-                assert!(ours.receive(&mut batch), "what was sent on loopback is there");
+            while seen.len() < payloads.len() {
+                assert!(ours.receive(&mut batch, waits), "what was sent on loopback is there");
                 for (number, received) in batch.received.iter().enumerate() {
                     assert_eq!(received.remote, theirs.local().unwrap());
                     assert!(received.stamp.is_some_and(|stamp| stamp.as_secs() > 1_600_000_000));
-                    seen.push(batch.payload(number, received.length));
+                    seen.push(batch.payload(number, received.length).to_vec());
                 }
             }
-            assert_eq!(seen, messages.iter().map(|(_, payload)| payload.clone()).collect::<Vec<_>>());
+            assert_eq!(seen, payloads);
         }
-        assert!(!ours.receive(&mut batch));
+        assert!(!ours.receive(&mut batch, false));
+        ours.set_patience(Duration::from_millis(1)).unwrap();
+        assert!(!ours.receive(&mut batch, true), "it waits for so long and no longer");
     }
 }

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sip_core::Limits;
-use sip_core::framing::{Frame, PONG, Stream};
+use sip_core::framing::{FrameView, PONG, Stream};
 use sip_proxy::stateless::{Flow, Hop, Verdict};
 use sip_transaction::driver::{Arrival, Incoming, Sockets, sleep_until};
 use sip_transaction::{ConnectionId, Input, Output, Transport};
@@ -96,10 +96,17 @@ impl Table {
     }
 }
 
+/// What was written, taken out.
+fn taken(out: &mut Vec<u8>) -> Bytes {
+    let payload = Bytes::copy_from_slice(out);
+    out.clear();
+    payload
+}
+
 impl Streams {
     /// Runs until it is told to stop.
     pub(crate) async fn run(mut self) {
-        let mut out = BytesMut::with_capacity(1 << 16);
+        let mut out = Vec::with_capacity(1 << 16);
         let mut sweep = Instant::now();
         while !self.worker.is_loaded {
             let Some(command) = self.inbox.recv().await else { return };
@@ -131,7 +138,7 @@ impl Streams {
                     let now = Instant::now();
                     self.worker.proxy.dispatcher_mut().handle_timeout(now);
                     while let Some(hop) = self.worker.proxy.poll_probe(now, &mut out) {
-                        let payload = out.split().freeze();
+                        let payload = taken(&mut out);
                         self.send(now, &hop, payload);
                     }
                 }
@@ -145,7 +152,7 @@ impl Streams {
         }
     }
 
-    fn arrive(&mut self, now: Instant, arrival: Arrival, out: &mut BytesMut) {
+    fn arrive(&mut self, now: Instant, arrival: Arrival, out: &mut Vec<u8>) {
         match arrival {
             Arrival::Connection(incoming) => self.accept(now, incoming),
             Arrival::Input(Input::Connected { connection, .. }) => {
@@ -194,7 +201,7 @@ impl Streams {
         self.sockets.attach(incoming, Some(ConnectionId::from_u64(number)));
     }
 
-    fn receive(&mut self, now: Instant, id: ConnectionId, payload: &[u8], out: &mut BytesMut) {
+    fn receive(&mut self, now: Instant, id: ConnectionId, payload: &[u8], out: &mut Vec<u8>) {
         let number = id.as_u64();
         let Some(connection) = self.table.connections.get_mut(&number) else { return };
         connection.heard = now;
@@ -208,30 +215,30 @@ impl Streams {
         loop {
             // Sending may close it.
             let Some(connection) = self.table.connections.get_mut(&number) else { return };
-            let verdict = match connection.stream.next() {
+            let verdict = match connection.stream.next_view() {
                 Ok(None) => {
                     let is_whole = connection.stream.buffered() == 0;
                     connection.incomplete = if is_whole { None } else { connection.incomplete.or(Some(now)) };
                     return;
                 }
-                Ok(Some(Frame::Message(message))) => {
+                Ok(Some(FrameView::Message(message))) => {
                     connection.has_spoken = true;
                     connection.incomplete = None;
                     self.worker.proxy.handle_message(now, &flow, &message, out)
                 }
-                Ok(Some(Frame::Ping)) => {
+                Ok(Some(FrameView::Ping)) => {
                     let payload = Bytes::from_static(PONG);
                     self.sockets.transmit(Output::<()>::Write { connection: id, payload });
                     continue;
                 }
-                Ok(Some(Frame::Pong)) => continue,
-                Ok(Some(Frame::Bad { error, answerable })) => {
-                    self.worker.proxy.handle_bad(&flow, &error, answerable.as_ref(), out)
+                Ok(Some(FrameView::Pong)) => continue,
+                Ok(Some(FrameView::Bad { error, answerable })) => {
+                    self.worker.proxy.handle_bad(&flow, &error, answerable.as_deref(), out)
                 }
                 Err(lost) => {
                     let verdict = self.worker.proxy.handle_bad(&flow, &lost.error, lost.answerable.as_deref(), out);
                     if let Verdict::Send(hop) = verdict {
-                        let payload = out.split().freeze();
+                        let payload = taken(out);
                         self.send(now, &hop, payload);
                     }
                     self.close(number);
@@ -239,7 +246,7 @@ impl Streams {
                 }
             };
             if let Verdict::Send(hop) = verdict {
-                let payload = out.split().freeze();
+                let payload = taken(out);
                 self.send(now, &hop, payload);
                 // Of a connection nobody has a timestamp: from our read on.
                 self.meters.note(hop.label, Instant::now().saturating_duration_since(now));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sip_proxy::dispatcher::{Event, Explanation, List, Shared, Snapshot, Why};
 use sip_proxy::stateless::{Counters, Flow, Hop, Proxy};
 use sip_transaction::Transport;
@@ -127,7 +127,7 @@ impl Worker {
                 let _ = answer.send(dispatcher.calls());
             }
             Command::Answered(flow, payload) => {
-                let _ = self.proxy.handle_datagram(now, &flow, payload, &mut BytesMut::new());
+                let _ = self.proxy.handle_datagram(now, &flow, &payload, &mut Vec::new());
             }
             Command::Send(hop, payload) => return Rest::Send(hop, payload),
             Command::Stop => return Rest::Stop,

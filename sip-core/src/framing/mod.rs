@@ -4,7 +4,7 @@ mod stream;
 
 use bytes::Bytes;
 
-pub use stream::{FrameError, Stream};
+pub use stream::{FrameError, FrameView, Stream};
 
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::message::{Answerable, Limits, Message};

@@ -1,11 +1,12 @@
 //! Messages on a stream, found by Content-Length (RFC 3261 §18.3).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 
 use super::Frame;
 use crate::error::{ErrorKind, ParseError, Part};
 use crate::message::{Answerable, Extent, Limits, Message, head_extent};
+use crate::view;
 
 /// Cuts a stream into messages, wherever its bytes were split.
 ///
@@ -21,7 +22,16 @@ pub struct Stream {
     pending: Option<Pending>,
     /// Whether the last thing on the stream was the first half of a ping.
     half_ping: bool,
+    /// How much of the buffer is a message that was seen already.
+    seen: usize,
     failed: Option<ParseError>,
+}
+
+/// What the buffer begins with.
+enum Found {
+    Nothing,
+    KeepAlive(Frame),
+    Whole(usize, Option<ParseError>),
 }
 
 /// A message whose header section is complete.
@@ -30,6 +40,24 @@ struct Pending {
     length: usize,
     /// What is wrong with it, although its length is known.
     error: Option<ParseError>,
+}
+
+/// One thing that a peer sent, seen where it lies: see [`Stream::next_view`].
+#[derive(Debug)]
+pub enum FrameView<'a> {
+    /// A message.
+    Message(view::Message<'a>),
+    /// As [`Frame::Ping`].
+    Ping,
+    /// As [`Frame::Pong`].
+    Pong,
+    /// As [`Frame::Bad`].
+    Bad {
+        /// What was wrong.
+        error: ParseError,
+        /// What an answer needs, if there is enough for one.
+        answerable: Option<Box<Answerable>>,
+    },
 }
 
 /// The end of the next message cannot be found any more: answer if possible, then close the connection.
@@ -46,7 +74,7 @@ impl Stream {
     /// A stream of which nothing came yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, buffer: BytesMut::new(), scanned: 0, pending: None, half_ping: false, failed: None }
+        Self { limits, buffer: BytesMut::new(), scanned: 0, pending: None, half_ping: false, seen: 0, failed: None }
     }
 
     /// Takes in bytes that came. After an error they are dropped.
@@ -59,7 +87,7 @@ impl Stream {
     /// How many bytes wait for the rest of their message.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.seen
     }
 
     /// What comes next, or `None` until more bytes come.
@@ -77,37 +105,92 @@ impl Stream {
         if let Some(error) = &self.failed {
             return Err(FrameError { error: error.clone(), answerable: None });
         }
-        self.advance().map_err(|error| {
-            let answerable = Answerable::read(&self.buffer, &self.limits).map(Box::new);
-            self.buffer = BytesMut::new();
-            self.failed = Some(error.clone());
-            FrameError { error, answerable }
-        })
+        self.advance().map_err(|error| self.fail(error))
     }
 
     fn advance(&mut self) -> Result<Option<Frame>, ParseError> {
+        self.release();
+        match self.find()? {
+            Found::KeepAlive(frame) => Ok(Some(frame)),
+            Found::Whole(length, error) => {
+                let bytes = self.buffer.split_to(length).freeze();
+                Ok(Some(self.frame(bytes, error)))
+            }
+            Found::Nothing => Ok(None),
+        }
+    }
+
+    /// As [`Stream::next`], without sharing or copying: the message is seen in the stream's own buffer, until it is asked again.
+    ///
+    /// # Errors
+    /// As [`Stream::next`].
+    pub fn next_view(&mut self) -> Result<Option<FrameView<'_>>, FrameError> {
+        if let Some(error) = &self.failed {
+            return Err(FrameError { error: error.clone(), answerable: None });
+        }
+        self.release();
+        match self.find() {
+            Ok(Found::Nothing) => Ok(None),
+            Ok(Found::KeepAlive(Frame::Ping)) => Ok(Some(FrameView::Ping)),
+            Ok(Found::KeepAlive(_)) => Ok(Some(FrameView::Pong)),
+            Ok(Found::Whole(length, error)) => {
+                self.seen = length;
+                let bytes = self.buffer.get(..length).unwrap_or_default();
+                let result = match error {
+                    Some(error) => Err(error),
+                    None => view::Message::parse_as(bytes, &self.limits, Extent::Stream),
+                };
+                Ok(Some(match result {
+                    Ok(message) => FrameView::Message(message),
+                    Err(error) => {
+                        let answerable = Answerable::read(bytes, &self.limits);
+                        FrameView::Bad { error, answerable: answerable.map(Box::new) }
+                    }
+                }))
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Lets go of the message that was seen last.
+    fn release(&mut self) {
+        if self.seen > 0 {
+            self.buffer.advance(self.seen);
+            self.seen = 0;
+        }
+    }
+
+    /// What is at the beginning of the buffer: a keep-alive, which is taken out, or a message and what is wrong with it.
+    fn find(&mut self) -> Result<Found, ParseError> {
         if self.pending.is_none() {
             if self.scanned == 0 {
                 if let Some(frame) = self.keep_alive()? {
-                    return Ok(Some(frame));
+                    return Ok(Found::KeepAlive(frame));
                 }
                 if matches!(*self.buffer, [] | [b'\r']) {
-                    return Ok(None);
+                    return Ok(Found::Nothing);
                 }
             }
             self.find_head()?;
         }
-        match &self.pending {
+        match self.pending.take() {
             Some(pending) if pending.length <= self.buffer.len() => {
-                let bytes = self.buffer.split_to(pending.length).freeze();
-                let error = pending.error.clone();
-                self.pending = None;
                 self.scanned = 0;
                 self.half_ping = false;
-                Ok(Some(self.frame(bytes, error)))
+                Ok(Found::Whole(pending.length, pending.error))
             }
-            _ => Ok(None),
+            pending => {
+                self.pending = pending;
+                Ok(Found::Nothing)
+            }
         }
+    }
+
+    fn fail(&mut self, error: ParseError) -> FrameError {
+        let answerable = Answerable::read(&self.buffer, &self.limits).map(Box::new);
+        self.buffer = BytesMut::new();
+        self.failed = Some(error.clone());
+        FrameError { error, answerable }
     }
 
     fn frame(&self, bytes: Bytes, error: Option<ParseError>) -> Frame {

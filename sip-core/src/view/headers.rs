@@ -1,9 +1,10 @@
 //! The header section over borrowed bytes.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{HeaderName, TypedHeader, trim, value_length};
+use crate::header::{HeaderName, TypedHeader, trim, trim_start, value_length};
 use crate::message::{Entries, Entry, unfold};
 use crate::view::{HeaderView, header};
 
@@ -15,6 +16,15 @@ pub struct Headers<'a> {
     pub(super) start: u32,
     pub(super) body: u32,
     pub(super) entries: Entries,
+}
+
+/// Where a header line stands in its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The whole line with its folds and the CRLF at its end.
+    pub line: Range<usize>,
+    /// Its value without the white space around it.
+    pub value: Range<usize>,
 }
 
 impl<'a> Headers<'a> {
@@ -34,6 +44,58 @@ impl<'a> Headers<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> + '_ {
         let name = |entry: &Entry| self.bytes.get(entry.name()).unwrap_or_default();
         self.entries.iter().map(move |entry| (name(entry), self.value(entry)))
+    }
+
+    /// Where the header section begins in the message.
+    #[must_use]
+    pub const fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    /// Where the header section ends: at the empty line.
+    #[must_use]
+    pub const fn end(&self) -> usize {
+        (self.body as usize).saturating_sub(2)
+    }
+
+    /// How many lines each of these names has, found in one walk.
+    #[must_use]
+    #[inline]
+    pub fn count<const NAMES: usize>(&self, names: &[HeaderName; NAMES]) -> [usize; NAMES] {
+        let mut counts = [0; NAMES];
+        for entry in &self.entries {
+            for (count, name) in counts.iter_mut().zip(names) {
+                *count += usize::from(entry.is(self.bytes, name));
+            }
+        }
+        counts
+    }
+
+    /// Where each line of a name stands in the message, for those who write it again with changes.
+    pub fn spans<'b>(&'b self, name: &'b HeaderName) -> impl Iterator<Item = Span> + 'b {
+        let is_it = move |(_, entry): &(usize, &Entry)| entry.is(self.bytes, name);
+        self.entries.iter().enumerate().filter(is_it).map(|(number, entry)| {
+            let end = self.entries.get(number + 1).map_or(self.end(), Entry::start);
+            Span { line: entry.start()..end, value: entry.value() }
+        })
+    }
+
+    /// Where each of the values is that stand in a line with commas between them.
+    pub fn values_within(&self, span: &Span) -> impl Iterator<Item = Range<usize>> + 'a {
+        let bytes = self.bytes;
+        let mut rest = Some(span.value.clone());
+        std::iter::from_fn(move || {
+            let line = rest.take()?;
+            let written = bytes.get(line.clone())?;
+            let length = value_length(written);
+            let after = written.get(length + 1..).unwrap_or_default();
+            if !trim(after).is_empty() {
+                rest = Some(line.end - trim_start(after).len()..line.end);
+            }
+            let value = trim_start(written.get(..length)?);
+            let start = line.start + length - value.len();
+            Some(start..start + trim(value).len())
+        })
     }
 
     /// Whether there is a header of this name.
@@ -123,26 +185,28 @@ pub(crate) fn first<'a, V: HeaderView<'a>>(bytes: &'a [u8], entries: &[Entry]) -
         Some(known) => entries.iter().find(|entry| entry.known == Some(known)),
         None => entries.iter().find(|entry| entry.is(bytes, &V::NAME)),
     };
-    let Some(entry) = found else { return Ok(None) };
+    found.map(|entry| value_of(bytes, entry)).transpose()
+}
+
+/// The first value of a line.
+#[inline]
+pub(super) fn value_of<'a, V: HeaderView<'a>>(bytes: &'a [u8], entry: &Entry) -> Result<V, ParseError> {
     let line = entry.value();
     let start = line.start;
     let mut value = bytes.get(line).unwrap_or_default();
     if V::LIST {
         let length = value_length(value);
         if length < value.len() {
-            return one(start, value.get(..length).unwrap_or_default()).map(Some);
+            return one(start, value.get(..length).unwrap_or_default());
         }
         value = value.get(..length).unwrap_or_default();
     }
-    match V::parse(value) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => Err(ParseError { offset: error.offset + start, ..error }),
-    }
+    V::parse(value).map_err(|error| ParseError { offset: error.offset + start, ..error })
 }
 
 /// One value, which stands at `start` of the message with perhaps white space around it.
 fn one<'a, V: HeaderView<'a>>(start: usize, written: &'a [u8]) -> Result<V, ParseError> {
     let value = trim(written);
-    let before = written.len() - crate::header::trim_start(written).len();
+    let before = written.len() - trim_start(written).len();
     V::parse(value).map_err(|error| ParseError { offset: error.offset + start + before, ..error })
 }

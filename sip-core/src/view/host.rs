@@ -90,6 +90,17 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Whether it is the same host, names compared without regard to case.
+    #[must_use]
+    pub fn is(&self, other: &uri::Host) -> bool {
+        match (self, other) {
+            (Self::Name(name), uri::Host::Name(other)) => name.eq_ignore_ascii_case(other),
+            (Self::V4(address), uri::Host::V4(other)) => address == other,
+            (Self::V6(address), uri::Host::V6(other)) => address == other,
+            _ => false,
+        }
+    }
+
     /// A host of its own memory.
     #[must_use]
     pub fn to_owned(&self) -> uri::Host {

@@ -20,10 +20,15 @@ impl<'a> Message<'a> {
     /// # Errors
     /// When the bytes are no message, exceed a limit, or end before the body does.
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
+        Self::parse_as(bytes, limits, Extent::Datagram)
+    }
+
+    /// Parses bytes that begin with a message.
+    pub(crate) fn parse_as(bytes: &'a [u8], limits: &Limits, extent: Extent) -> Result<Self, ParseError> {
         let mut headers = Headers { bytes, start: 0, body: 0, entries: Entries::new() };
         headers.bytes = message::without_blank_lines(bytes, limits)?;
         let Headers { bytes, start, body, entries } = &mut headers;
-        let (line, length) = message::index(bytes, limits, Extent::Datagram, start, body, entries)?;
+        let (line, length) = message::index(bytes, limits, extent, start, body, entries)?;
         let end = headers.body as usize;
         let body = headers.bytes.get(end..end + length).unwrap_or_default();
         Ok(Self { line, headers, body })
@@ -40,6 +45,15 @@ impl<'a> Message<'a> {
     pub fn method(&self) -> Option<&'a [u8]> {
         match &self.line {
             Line::Request { method, .. } => self.part(method),
+            Line::Status { .. } => None,
+        }
+    }
+
+    /// Where in the message the Request-URI of a request stands.
+    #[must_use]
+    pub fn uri_span(&self) -> Option<std::ops::Range<usize>> {
+        match &self.line {
+            Line::Request { uri, .. } => Some(uri.start as usize..uri.end as usize),
             Line::Status { .. } => None,
         }
     }

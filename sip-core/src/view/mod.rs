@@ -36,6 +36,7 @@
 mod header;
 mod headers;
 mod host;
+mod mandatory;
 mod message;
 mod name_addr;
 mod params;
@@ -45,9 +46,10 @@ mod via;
 pub use header::{
     CSeq, CallId, Contact, From, HeaderView, MaxForwards, PAssertedIdentity, Path, RecordRoute, ReferTo, Route, To,
 };
-pub use headers::Headers;
 pub(crate) use headers::first;
+pub use headers::{Headers, Span};
 pub use host::{Host, HostPort};
+pub use mandatory::Mandatory;
 pub use message::Message;
 pub use name_addr::NameAddr;
 pub(crate) use name_addr::scan_brackets;

@@ -58,6 +58,14 @@ impl<'a> Via<'a> {
         self.params.value("branch")
     }
 
+    /// Whether the branch begins with the magic cookie, so that it identifies the transaction by itself.
+    #[must_use]
+    pub fn has_magic_cookie(&self) -> bool {
+        let cookie = header::Via::MAGIC_COOKIE;
+        let start = self.branch().and_then(|branch| branch.get(..cookie.len()));
+        start.is_some_and(|start| start.eq_ignore_ascii_case(cookie))
+    }
+
     /// The address that the request came from, if noted. IPv6 is read with and without brackets (RFC 5118 §4.5).
     #[must_use]
     pub fn received(&self) -> Option<IpAddr> {

@@ -58,6 +58,31 @@ pub(crate) fn compare(datagram: &[u8]) {
     };
     assert_eq!(shared.to_bytes(), borrowed.as_bytes());
     assert_eq!(shared.body(), borrowed.body());
+    let mandatory = match &shared {
+        Message::Request(request) => request.mandatory(),
+        Message::Response(response) => response.mandatory(),
+    };
+    match (mandatory, borrowed.mandatory()) {
+        (Ok(read), Ok(seen)) => {
+            let seen = seen.to_owned();
+            assert_eq!((unfolded(&read.via), unfolded(&read.from), unfolded(&read.to)), (seen.via, seen.from, seen.to));
+            assert_eq!((read.call_id, read.cseq, read.max_forwards), (seen.call_id, seen.cseq, seen.max_forwards));
+        }
+        (Err(read), Err(seen)) => assert_eq!((read.kind, read.part), (seen.kind, seen.part)),
+        (read, seen) => panic!("{read:?} {seen:?}"),
+    }
+    for name in [header::HeaderName::VIA, header::HeaderName::ROUTE] {
+        let spans: Vec<view::Span> = borrowed.headers().spans(&name).collect();
+        let lines: Vec<&[u8]> = spans.iter().map(|span| &borrowed.as_bytes()[span.value.clone()]).collect();
+        assert!(spans.iter().all(|span| borrowed.as_bytes()[span.line.clone()].ends_with(b"\r\n")));
+        let values = spans.iter().flat_map(|span| borrowed.headers().values_within(span)).count();
+        let read = if name == header::HeaderName::VIA {
+            borrowed.headers().all::<view::Via>().count()
+        } else {
+            borrowed.headers().all::<view::Route>().count()
+        };
+        assert_eq!((lines.len(), values), (borrowed.headers().get_all(&name).count(), read));
+    }
     assert_eq!(borrowed.to_owned().to_bytes(), shared.to_bytes());
     match &shared {
         Message::Request(request) => {

@@ -42,6 +42,7 @@ mod snapshot;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -156,7 +157,7 @@ pub struct Dispatcher {
     nodes: Vec<Option<Node>>,
     generation: u32,
     by_tag: HashMap<u64, NodeId>,
-    by_address: HashMap<(Transport, SocketAddr), NodeId>,
+    by_address: HashMap<(Transport, SocketAddr), NodeId, BuildHasherDefault<Fold>>,
     record: Record,
     /// What other dispatchers are to be told.
     untold: VecDeque<Shared>,
@@ -164,6 +165,42 @@ pub struct Dispatcher {
     events_lost: u64,
     next_probe: u64,
     window: Instant,
+}
+
+/// Hashes the addresses of destinations: whoever asks from elsewhere puts nothing into the table, so it needs no key.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
 }
 
 /// How long a window of recent calls is; shares are told of the last one to two.
@@ -184,7 +221,7 @@ impl Dispatcher {
             nodes: Vec::new(),
             generation: 0,
             by_tag: HashMap::new(),
-            by_address: HashMap::new(),
+            by_address: HashMap::default(),
             record: Record::new(config.record),
             untold: VecDeque::new(),
             events: VecDeque::new(),
@@ -540,8 +577,7 @@ impl Dispatcher {
 
     /// Records where a call is, and what others are to know of it.
     fn begin(&mut self, at: u64, call: CallKey, node: NodeId, phase: Phase) {
-        let is_new = self.record.get(call).is_none_or(|entry| entry.node != node);
-        self.record.put(at, call, node, phase);
+        let is_new = self.record.put(at, call, node, phase);
         self.settle();
         let Some(entry) = self.node_mut(node) else { return };
         if is_new {

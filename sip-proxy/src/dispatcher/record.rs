@@ -4,9 +4,9 @@
 //! while it drains, after weights changed, or when no hash was asked in the first place. A call's answer and its end are noted when
 //! they pass, so that it is known how many calls each destination has.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
+
+use hashbrown::HashTable;
 
 use super::node::NodeId;
 
@@ -100,45 +100,30 @@ impl Default for RecordConfig {
     }
 }
 
-/// What is remembered of a call.
+/// What is remembered of a call: one line of a processor's cache.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
+    key: CallKey,
     pub(crate) node: NodeId,
-    pub(crate) phase: Phase,
-    /// Whether its first request was already answered by anything.
-    pub(crate) heard: bool,
-    /// In which queue its end is waited for.
-    queued: Phase,
     /// In microseconds since the record began, like all times here.
     expires: u64,
     pub(crate) begun: u64,
+    /// Its neighbours among those of its phase, in the order of their ends; of one that is free, the next free one.
+    before: u32,
+    after: u32,
+    pub(crate) phase: Phase,
+    /// Whether its first request was already answered by anything.
+    pub(crate) heard: bool,
 }
 
-/// The keys are the output of a keyed hash already.
-#[derive(Debug, Default, Clone, Copy)]
-struct Identity(u64);
+/// No entry.
+const NONE: u32 = u32::MAX;
 
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
-}
-
-/// One queue a phase, since in each all wait equally long.
-#[derive(Debug, Default)]
+/// The entries of a phase. In each phase all wait equally long, so the first is the next to go.
+#[derive(Debug, Clone, Copy)]
 struct Waiting {
-    queue: VecDeque<(CallKey, u64)>,
-    /// How many entries have this phase.
+    first: u32,
+    last: u32,
     count: usize,
 }
 
@@ -150,78 +135,88 @@ pub(crate) struct Changed {
     pub(crate) to: Option<Phase>,
 }
 
-/// The record.
+/// The record: entries side by side in the order in which they came, lists through them, and a table of their places. What is
+/// recent and what goes next is close together, and everything is done in constant time.
 #[derive(Debug)]
 pub(crate) struct Record {
     config: RecordConfig,
-    entries: HashMap<CallKey, Entry, BuildHasherDefault<Identity>>,
+    entries: Vec<Entry>,
+    /// The first free one.
+    free: u32,
+    /// Where each entry is. The keys are the output of a keyed hash already.
+    places: HashTable<u32>,
     waiting: [Waiting; 4],
     changes: Vec<Changed>,
     forgotten: u64,
 }
 
+/// The part of a key that the table is by.
+fn hash(key: CallKey) -> u64 {
+    key.0 as u64
+}
+
 impl Record {
     pub(crate) fn new(config: RecordConfig) -> Self {
-        Self { config, entries: HashMap::default(), waiting: Default::default(), changes: Vec::new(), forgotten: 0 }
-    }
-
-    pub(crate) fn get(&self, key: CallKey) -> Option<&Entry> {
-        self.entries.get(&key)
-    }
-
-    pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Entry> {
-        self.entries.get_mut(&key)
-    }
-
-    /// Remembers that a call is with a destination, or moves it there.
-    pub(crate) fn put(&mut self, now: u64, key: CallKey, node: NodeId, phase: Phase) {
-        let expires = now + self.span(phase);
-        match self.entries.get_mut(&key) {
-            Some(entry) => {
-                let (was, old) = (entry.phase, entry.node);
-                entry.expires = expires;
-                entry.phase = phase;
-                if old != node {
-                    entry.node = node;
-                    entry.begun = now;
-                    entry.heard = false;
-                }
-                let requeue = entry.queued != phase;
-                entry.queued = phase;
-                if old != node {
-                    self.changes.push(Changed { node: old, from: Some(was), to: None });
-                    self.changes.push(Changed { node, from: None, to: Some(phase) });
-                } else if was != phase {
-                    self.changes.push(Changed { node, from: Some(was), to: Some(phase) });
-                }
-                self.of_mut(was).count -= 1;
-                let waiting = self.of_mut(phase);
-                waiting.count += 1;
-                if requeue {
-                    waiting.queue.push_back((key, expires));
-                }
-            }
-            None => {
-                self.make_room(phase);
-                let entry = Entry { node, phase, heard: false, queued: phase, expires, begun: now };
-                self.entries.insert(key, entry);
-                let waiting = self.of_mut(phase);
-                waiting.queue.push_back((key, expires));
-                waiting.count += 1;
-                self.changes.push(Changed { node, from: None, to: Some(phase) });
-            }
+        Self {
+            config,
+            entries: Vec::new(),
+            free: NONE,
+            places: HashTable::new(),
+            waiting: [Waiting { first: NONE, last: NONE, count: 0 }; 4],
+            changes: Vec::new(),
+            forgotten: 0,
         }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: CallKey) -> Option<&Entry> {
+        self.entries.get(self.place(key)? as usize)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: CallKey) -> Option<&mut Entry> {
+        let place = self.place(key)?;
+        self.entries.get_mut(place as usize)
+    }
+
+    /// Remembers that a call is with a destination, or moves it there. Says whether it was not there before.
+    pub(crate) fn put(&mut self, now: u64, key: CallKey, node: NodeId, phase: Phase) -> bool {
+        let expires = now.saturating_add(self.span(phase));
+        let Some(place) = self.place(key) else {
+            self.make_room(phase);
+            self.insert(Entry { key, node, expires, begun: now, before: NONE, after: NONE, phase, heard: false });
+            self.changes.push(Changed { node, from: None, to: Some(phase) });
+            return true;
+        };
+        self.unlink(place);
+        let Some(entry) = self.entries.get_mut(place as usize) else { return false };
+        let (was, old) = (entry.phase, entry.node);
+        entry.expires = expires;
+        entry.phase = phase;
+        if old != node {
+            entry.node = node;
+            entry.begun = now;
+            entry.heard = false;
+            self.changes.push(Changed { node: old, from: Some(was), to: None });
+            self.changes.push(Changed { node, from: None, to: Some(phase) });
+        } else if was != phase {
+            self.changes.push(Changed { node, from: Some(was), to: Some(phase) });
+        }
+        self.link(place);
+        old != node
     }
 
     /// Remembers a call for its full time again.
     pub(crate) fn touch(&mut self, now: u64, key: CallKey) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            let span = match entry.phase {
-                Phase::Talking => self.config.talking,
-                // The others are as long as their transactions may last from their beginning.
-                Phase::Setup | Phase::Over | Phase::Alone => return,
-            };
-            entry.expires = now + micros(span);
+        let Some(place) = self.place(key) else { return };
+        // The others are as long as their transactions may last from their beginning.
+        let span = self.span(Phase::Talking);
+        if let Some(entry) = self.entries.get_mut(place as usize)
+            && entry.phase == Phase::Talking
+        {
+            entry.expires = now.saturating_add(span);
+            self.unlink(place);
+            self.link(place);
         }
     }
 
@@ -229,37 +224,31 @@ impl Record {
     pub(crate) fn expire(&mut self, now: u64, mut budget: usize) {
         for phase in Phase::ALL {
             while budget > 0
-                && let Some((key, at)) = self.of(phase).queue.front().copied()
-                && at <= now
+                && let first = self.of(phase).first
+                && self.entries.get(first as usize).is_some_and(|entry| entry.expires <= now)
             {
                 budget -= 1;
-                self.of_mut(phase).queue.pop_front();
-                let Some(entry) = self.entries.get(&key).copied() else { continue };
-                if entry.queued != phase {
-                    continue;
-                }
-                if entry.expires > now {
-                    self.of_mut(phase).queue.push_back((key, entry.expires));
-                } else {
-                    self.remove(key);
-                }
+                self.remove(first);
             }
         }
     }
 
     /// When to call [`Record::expire`] next.
     pub(crate) fn next_expiry(&self) -> Option<u64> {
-        self.waiting.iter().filter_map(|waiting| waiting.queue.front()).map(|(_, at)| *at).min()
+        let firsts = self.waiting.iter().filter_map(|waiting| self.entries.get(waiting.first as usize));
+        firsts.map(|entry| entry.expires).min()
     }
 
     /// What changed since it was asked last.
+    #[inline]
     pub(crate) fn take_change(&mut self) -> Option<Changed> {
         self.changes.pop()
     }
 
     /// The calls, those that are over included.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (CallKey, &Entry)> {
-        self.entries.iter().filter(|(_, entry)| entry.phase != Phase::Alone).map(|(key, entry)| (*key, entry))
+        let entries = self.places.iter().filter_map(|place| self.entries.get(*place as usize));
+        entries.filter(|entry| entry.phase != Phase::Alone).map(|entry| (entry.key, entry))
     }
 
     pub(crate) fn count(&self, phase: Phase) -> usize {
@@ -268,7 +257,7 @@ impl Record {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.places.len()
     }
 
     /// How many were forgotten before their time.
@@ -278,7 +267,13 @@ impl Record {
 
     /// How long an entry is still remembered.
     pub(crate) fn left(&self, now: u64, key: CallKey) -> Option<Duration> {
-        self.entries.get(&key).map(|entry| Duration::from_micros(entry.expires.saturating_sub(now)))
+        self.get(key).map(|entry| Duration::from_micros(entry.expires.saturating_sub(now)))
+    }
+
+    #[inline]
+    fn place(&self, key: CallKey) -> Option<u32> {
+        let is_it = |place: &u32| self.entries.get(*place as usize).is_some_and(|entry| entry.key == key);
+        self.places.find(hash(key), is_it).copied()
     }
 
     /// Strangers can fill their own part of the record only: a call that was answered is not forgotten for one that was not.
@@ -294,21 +289,79 @@ impl Record {
         if taken < limit.max(1) {
             return;
         }
-        for victim in victims {
-            while let Some((key, _)) = self.of_mut(*victim).queue.pop_front() {
-                if self.entries.get(&key).is_some_and(|entry| entry.queued == *victim) {
-                    self.forgotten += 1;
-                    self.remove(key);
-                    return;
-                }
-            }
+        if let Some(victim) = victims.iter().map(|victim| self.of(*victim).first).find(|first| *first != NONE) {
+            self.forgotten += 1;
+            self.remove(victim);
         }
     }
 
-    fn remove(&mut self, key: CallKey) {
-        if let Some(entry) = self.entries.remove(&key) {
-            self.of_mut(entry.phase).count -= 1;
-            self.changes.push(Changed { node: entry.node, from: Some(entry.phase), to: None });
+    fn insert(&mut self, entry: Entry) {
+        let key = entry.key;
+        let place = match self.entries.get_mut(self.free as usize) {
+            Some(free) => {
+                let place = self.free;
+                self.free = free.after;
+                *free = entry;
+                place
+            }
+            None => {
+                // The limits are far below what a number can say.
+                let place = u32::try_from(self.entries.len()).unwrap_or(NONE);
+                self.entries.push(entry);
+                place
+            }
+        };
+        let entries = &self.entries;
+        let rehash = |place: &u32| entries.get(*place as usize).map_or(0, |entry| hash(entry.key));
+        self.places.insert_unique(hash(key), place, rehash);
+        self.link(place);
+    }
+
+    fn remove(&mut self, place: u32) {
+        self.unlink(place);
+        let Some(entry) = self.entries.get_mut(place as usize) else { return };
+        self.changes.push(Changed { node: entry.node, from: Some(entry.phase), to: None });
+        entry.after = self.free;
+        self.free = place;
+        if let Ok(found) = self.places.find_entry(hash(entry.key), |other| *other == place) {
+            found.remove();
+        }
+    }
+
+    /// Puts an entry at the end of its phase's list.
+    fn link(&mut self, place: u32) {
+        let Some(entry) = self.entries.get(place as usize) else { return };
+        let waiting = self.of_mut(entry.phase);
+        let last = waiting.last;
+        waiting.last = place;
+        waiting.count += 1;
+        if last == NONE {
+            waiting.first = place;
+        } else if let Some(entry) = self.entries.get_mut(last as usize) {
+            entry.after = place;
+        }
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.before = last;
+            entry.after = NONE;
+        }
+    }
+
+    /// Takes an entry out of its phase's list.
+    fn unlink(&mut self, place: u32) {
+        let Some(Entry { before, after, phase, .. }) = self.entries.get(place as usize).copied() else { return };
+        if let Some(entry) = self.entries.get_mut(before as usize) {
+            entry.after = after;
+        }
+        if let Some(entry) = self.entries.get_mut(after as usize) {
+            entry.before = before;
+        }
+        let waiting = self.of_mut(phase);
+        waiting.count -= 1;
+        if before == NONE {
+            waiting.first = after;
+        }
+        if after == NONE {
+            waiting.last = before;
         }
     }
 
@@ -410,7 +463,7 @@ mod tests {
         }
         assert!((0..50).all(|number| record.get(key(number)).is_some_and(|entry| entry.node == NODE)));
         assert!(record.forgotten() > 99_000);
-        assert!(record.waiting.iter().all(|waiting| waiting.queue.len() <= 260), "the queues are bounded too");
+        assert!(record.entries.len() <= 160, "what is forgotten makes room");
     }
 
     #[test]
@@ -433,5 +486,35 @@ mod tests {
             assert_eq!(counts, Phase::ALL.map(|phase| record.count(phase) as i64));
             assert_eq!(counts.iter().sum::<i64>(), record.len() as i64);
         }
+    }
+
+    #[test]
+    fn each_list_has_the_entries_of_its_phase_in_the_order_of_their_ends() {
+        let mut record = Record::new(RecordConfig { calls: 30, others: 7, ..RecordConfig::default() });
+        for step in 0..20_000_u64 {
+            let random = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+            let (key, phase) = (key(u128::from(random / 7 % 60)), Phase::ALL[(random % 4) as usize]);
+            match random % 5 {
+                0 => record.touch(step * 1_000_000, key),
+                _ => drop(record.put(step * 1_000_000, key, NODE, phase)),
+            }
+            record.expire(step * 1_000_000, 2);
+            for phase in Phase::ALL {
+                let (mut place, mut before, mut ends) = (record.of(phase).first, NONE, Vec::new());
+                while let Some(entry) = record.entries.get(place as usize) {
+                    assert_eq!((entry.phase, entry.before, record.place(entry.key)), (phase, before, Some(place)));
+                    ends.push(entry.expires);
+                    (before, place) = (place, entry.after);
+                }
+                assert_eq!((record.of(phase).last, record.count(phase)), (before, ends.len()));
+                assert!(ends.is_sorted());
+            }
+        }
+        assert!(record.entries.len() <= 70);
+    }
+
+    #[test]
+    fn an_entry_is_one_line_of_the_cache() {
+        assert!(size_of::<Entry>() <= 64);
     }
 }

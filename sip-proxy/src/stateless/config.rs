@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sip_core::Limits;
-use sip_core::uri::{Host, HostPort};
+use sip_core::uri::HostPort;
+use sip_core::{Limits, view};
 use sip_transaction::Transport;
 
 /// Settings of a [`Proxy`](super::Proxy).
@@ -46,7 +46,7 @@ pub struct Listener {
     pub local: SocketAddr,
     /// What stands for it in Via and Record-Route.
     pub advertised: HostPort,
-    /// The beginning of our Via, written once.
+    /// The beginning of the line of our Via, written once.
     pub(super) via: Bytes,
     /// `sip:host:port;lr`, written once.
     pub(super) route: Bytes,
@@ -63,7 +63,7 @@ impl Listener {
     #[must_use]
     pub fn advertised(transport: Transport, local: SocketAddr, advertised: HostPort) -> Self {
         let mut via = BytesMut::new();
-        via.put_slice(b"SIP/2.0/");
+        via.put_slice(b"Via: SIP/2.0/");
         via.put_slice(transport.token().as_bytes());
         via.put_u8(b' ');
         advertised.encode(&mut via);
@@ -81,7 +81,8 @@ impl Listener {
     }
 
     /// Whether a host is this one.
-    pub(super) fn is_host(&self, host: &Host) -> bool {
-        self.advertised.host.equivalent(host) || host.ip() == Some(self.local.ip())
+    #[inline]
+    pub(super) fn is_host(&self, host: &view::Host<'_>) -> bool {
+        host.is(&self.advertised.host) || host.ip() == Some(self.local.ip())
     }
 }

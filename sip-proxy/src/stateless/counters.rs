@@ -42,6 +42,20 @@ impl Verb {
         }
     }
 
+    /// That of a method's token.
+    #[must_use]
+    pub const fn of_token(method: &[u8]) -> Self {
+        match method {
+            b"INVITE" => Self::Invite,
+            b"ACK" => Self::Ack,
+            b"BYE" => Self::Bye,
+            b"CANCEL" => Self::Cancel,
+            b"REGISTER" => Self::Register,
+            b"OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

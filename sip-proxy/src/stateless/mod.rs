@@ -14,7 +14,6 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use bytes::{Bytes, BytesMut};
 //! use sip_proxy::dispatcher::{self, Destination, Dispatcher, List, Secret, Set};
 //! use sip_proxy::stateless::{Config, Flow, Listener, Proxy, Verdict};
 //! use sip_transaction::Transport;
@@ -27,9 +26,9 @@
 //! let mut proxy = Proxy::new(Config::default(), &secret, dispatcher);
 //! let listener = proxy.add_listener(Listener::new(Transport::Udp, "192.0.2.1:5060".parse().unwrap()));
 //!
-//! let request = Bytes::from_static(b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK1\r\n\
-//!     From: <sip:a@example.com>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
-//! let mut out = BytesMut::new();
+//! let request = b"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK1\r\n\
+//!     From: <sip:a@example.com>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+//! let mut out = Vec::new();
 //! let flow = Flow { transport: Transport::Udp, listener, remote: "198.51.100.1:5060".parse().unwrap(), connection: None };
 //! let Verdict::Send(hop) = proxy.handle_datagram(now, &flow, request, &mut out) else { panic!() };
 //! assert_eq!(hop.remote, "192.0.2.10:5060".parse().unwrap());
@@ -40,6 +39,8 @@ mod branch;
 mod config;
 mod cookie;
 mod counters;
+mod patch;
+mod place;
 mod probe;
 mod reply;
 mod request;
@@ -50,10 +51,8 @@ mod tests;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use sip_core::framing::{self, Frame};
-use sip_core::uri::HostPort;
-use sip_core::{Answerable, Message, ParseError};
+use sip_core::view::{Host, Message};
+use sip_core::{Answerable, ParseError};
 use sip_transaction::Transport;
 
 use crate::dispatcher::{Dispatcher, NodeId, Secret};
@@ -63,6 +62,7 @@ pub use cookie::{Cookie, CookieKey, Side};
 pub use counters::{Class, Counters, Dropped, Label, Verb};
 
 use branch::Branches;
+use patch::Patch;
 
 /// Where a message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,6 +112,8 @@ pub struct Proxy {
     branches: Branches,
     cookies: CookieKey,
     counters: Counters,
+    /// Its memory is used again for each message.
+    patch: Patch,
 }
 
 impl Proxy {
@@ -125,6 +127,7 @@ impl Proxy {
             branches: Branches::new(secret),
             cookies: CookieKey::new(secret),
             counters: Counters::default(),
+            patch: Patch::default(),
         }
     }
 
@@ -134,33 +137,37 @@ impl Proxy {
         (self.listeners.len() - 1) as u16
     }
 
-    /// Takes a datagram; what is to be sent is written to `out`, which is cleared first.
-    pub fn handle_datagram(&mut self, now: Instant, flow: &Flow, payload: Bytes, out: &mut BytesMut) -> Verdict {
-        match framing::datagram(payload, &self.config.limits) {
-            Frame::Message(message) => self.handle_message(now, flow, &message, out),
-            Frame::Ping | Frame::Pong => self.drop(Dropped::KeepAlive),
-            Frame::Bad { error, answerable } => self.handle_bad(flow, &error, answerable.as_ref(), out),
+    /// Takes a datagram; what is to be sent is written at the end of `out`.
+    #[inline]
+    pub fn handle_datagram(&mut self, now: Instant, flow: &Flow, payload: &[u8], out: &mut Vec<u8>) -> Verdict {
+        match Message::parse(payload, &self.config.limits) {
+            Ok(message) => self.handle_message(now, flow, &message, out),
+            Err(_) if payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) => self.drop(Dropped::KeepAlive),
+            Err(error) => {
+                let answerable = Answerable::read(payload, &self.config.limits);
+                self.handle_bad(flow, &error, answerable.as_ref(), out)
+            }
         }
     }
 
-    /// Takes a message; what is to be sent is written to `out`, which is cleared first.
-    pub fn handle_message(&mut self, now: Instant, flow: &Flow, message: &Message, out: &mut BytesMut) -> Verdict {
-        out.clear();
-        match message {
-            Message::Request(request) => self.handle_request(now, flow, request, out),
-            Message::Response(response) => self.handle_response(now, response, out),
+    /// Takes a message; what is to be sent is written at the end of `out`.
+    #[inline]
+    pub fn handle_message(&mut self, now: Instant, flow: &Flow, message: &Message<'_>, out: &mut Vec<u8>) -> Verdict {
+        if message.is_request() {
+            self.handle_request(now, flow, message, out)
+        } else {
+            self.handle_response(now, message, out)
         }
     }
 
-    /// Takes bytes that are no message: answers 400 or what else they deserve, if they can be answered.
+    /// Takes bytes that are no message: answers 400 or what else they deserve, if they can be answered, at the end of `out`.
     pub fn handle_bad(
         &mut self,
         flow: &Flow,
         error: &ParseError,
         answerable: Option<&Answerable>,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
     ) -> Verdict {
-        out.clear();
         match answerable {
             Some(answerable) => self.refuse_bad(flow, error, answerable, out),
             None => self.drop(Dropped::Malformed),
@@ -190,16 +197,16 @@ impl Proxy {
     }
 
     /// Whether a place is one of ours, by the address that others know it by.
-    fn is_ours(&self, place: &HostPort, transport: Option<Transport>) -> bool {
-        let port = |transport: Transport| place.port.unwrap_or(transport.default_port());
+    fn is_ours(&self, host: &Host<'_>, port: Option<u16>, transport: Option<Transport>) -> bool {
+        let asked = |transport: Transport| port.unwrap_or(transport.default_port());
         self.listeners.iter().any(|listener| {
             let own = listener.advertised.port.unwrap_or(listener.transport.default_port());
-            own == port(transport.unwrap_or(listener.transport)) && listener.is_host(&place.host)
+            own == asked(transport.unwrap_or(listener.transport)) && listener.is_host(host)
         }) || self
             .config
             .aliases
             .iter()
-            .any(|alias| alias.host.equivalent(&place.host) && alias.port.unwrap_or(5060) == place.port.unwrap_or(5060))
+            .any(|alias| host.is(&alias.host) && alias.port.unwrap_or(5060) == port.unwrap_or(5060))
     }
 
     /// The listener that messages to an address leave by.

@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use sip_core::header::Via;
 
 use super::branch::{hex, put_hex};
 use super::{Class, Hop, Label, Proxy, Verb};
 
 impl Proxy {
-    /// Writes the next probe that is due. It has no transaction: one that is lost counts as not answered, and another follows.
+    /// Writes the next probe that is due at the end of `out`. It has no transaction: one that is lost counts as not answered, and another follows.
     #[must_use]
-    pub fn poll_probe(&mut self, now: Instant, out: &mut BytesMut) -> Option<Hop> {
+    pub fn poll_probe(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Hop> {
         loop {
             let probe = self.dispatcher.poll_probe(now)?;
             let Some(listener) = self.listener_for(probe.transport, probe.address) else {
@@ -31,9 +31,7 @@ impl Proxy {
                 other => format!(";transport={}", other.token().to_ascii_lowercase()),
             };
             let tag = self.branches.probe(id, PROBE ^ 1);
-            out.clear();
             out.put_slice(format!("OPTIONS sip:{address}{parameter} SIP/2.0\r\n").as_bytes());
-            out.put_slice(b"Via: ");
             out.put_slice(&own.via);
             out.put_slice(&branch);
             out.put_slice(b";rport\r\n");
@@ -57,6 +55,7 @@ impl Proxy {
 
     /// The probe that a branch is of, if it is of our making.
     pub(super) fn probe_of(&self, branch: &[u8]) -> Option<u64> {
+        // Nearly all are none, and said so by one byte.
         let digits = branch.strip_prefix(Via::MAGIC_COOKIE)?.strip_prefix(b"p")?;
         let (id, code) = digits.split_at_checked(16)?;
         let id = hex(id)?;

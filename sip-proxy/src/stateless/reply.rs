@@ -1,30 +1,14 @@
 //! Refusals of our own, made without any state (RFC 3261 §8.2.7, §16.3).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use std::net::SocketAddr;
 
-use sip_core::header::{HeaderName, RetryAfter, TypedHeader, Via};
-use sip_core::{Answerable, Method, ParseError, Request, Response, StatusCode};
+use sip_core::header::{HeaderName, RetryAfter, Via};
+use sip_core::{Answerable, Message, Method, ParseError, Request, Response, StatusCode, view};
 use sip_transaction::Transport;
 
 use super::{Class, Dropped, Flow, Hop, Label, Proxy, Verb, Verdict};
 use crate::dispatcher::Nowhere;
-
-/// A value that is written as it is.
-pub(super) struct Written<const RECORD_ROUTE: bool>(pub(super) Bytes);
-
-impl<const RECORD_ROUTE: bool> TypedHeader for Written<RECORD_ROUTE> {
-    const NAME: HeaderName = if RECORD_ROUTE { HeaderName::RECORD_ROUTE } else { HeaderName::VIA };
-    const LIST: bool = true;
-
-    fn parse(value: &Bytes) -> Result<Self, ParseError> {
-        Ok(Self(value.clone()))
-    }
-
-    fn encode(&self, out: &mut impl BufMut) {
-        out.put_slice(&self.0);
-    }
-}
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -55,7 +39,15 @@ impl Refusal {
 
 impl Proxy {
     /// Refuses a request: its answer goes back where it came from.
-    pub(super) fn refuse(&mut self, flow: &Flow, request: &Request, refusal: &Refusal, out: &mut BytesMut) -> Verdict {
+    pub(super) fn refuse(
+        &mut self,
+        flow: &Flow,
+        request: &view::Message<'_>,
+        refusal: &Refusal,
+        out: &mut Vec<u8>,
+    ) -> Verdict {
+        let Message::Request(request) = request.to_owned() else { return self.drop(Dropped::Malformed) };
+        let request = &request;
         if *request.method() == Method::Ack {
             return self.drop(Dropped::Ack);
         }
@@ -85,7 +77,7 @@ impl Proxy {
         flow: &Flow,
         error: &ParseError,
         answerable: &Answerable,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
     ) -> Verdict {
         let Ok(via) = answerable.headers().require::<Via>() else { return self.drop(Dropped::Malformed) };
         let status = error.status();
@@ -124,7 +116,7 @@ impl Proxy {
 }
 
 /// Notes in the topmost Via where a request really came from (RFC 3261 §18.2.1, RFC 3581 §4). Says whether anything changed.
-pub(super) fn note_source(via: &mut Via, flow: &Flow) -> bool {
+fn note_source(via: &mut Via, flow: &Flow) -> bool {
     let address = flow.remote.ip().to_canonical();
     let asks = via.rport().is_some();
     if !asks && !via.params.contains("received") && via.sent_by.host.ip() == Some(address) {
@@ -144,14 +136,4 @@ fn answer_to(via: &Via, flow: &Flow) -> SocketAddr {
         return flow.remote;
     }
     SocketAddr::new(flow.remote.ip(), via.sent_by.port.unwrap_or(flow.transport.default_port()))
-}
-
-/// Where a response goes by a Via that was noted on (RFC 3261 §18.2.2, RFC 3581 §4).
-pub(super) fn way_back(via: &Via, transport: Transport) -> Option<SocketAddr> {
-    let ip = via.received().or_else(|| via.sent_by.host.ip())?;
-    let port = match via.rport() {
-        Some(Some(port)) => port,
-        _ => via.sent_by.port.unwrap_or(transport.default_port()),
-    };
-    Some(SocketAddr::new(ip, port))
 }

@@ -3,18 +3,26 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use bytes::BytesMut;
-use sip_core::header::{CSeq, CallId, From, HeaderName, Via};
-use sip_core::{Method, Response};
+use sip_core::header::HeaderName;
+use sip_core::view::{CSeq, CallId, From, Message, Via};
 use sip_transaction::Transport;
 
 use super::branch::{Names, hex, read};
-use super::reply::way_back;
+use super::patch::Patch;
+use super::place::Hopped;
+use super::request::ensure_content_length;
 use super::{Class, Dropped, Hop, Label, Proxy, Verb, Verdict};
 
 impl Proxy {
-    pub(super) fn handle_response(&mut self, now: Instant, response: &Response, out: &mut BytesMut) -> Verdict {
-        match self.back(now, response, out) {
+    pub(super) fn handle_response(&mut self, now: Instant, response: &Message<'_>, out: &mut Vec<u8>) -> Verdict {
+        let mut patch = std::mem::take(&mut self.patch);
+        patch.clear();
+        let result = self.back(now, response, &mut patch);
+        if result.is_ok() {
+            patch.write(response.as_bytes(), out);
+        }
+        self.patch = patch;
+        match result {
             Ok(hop) => {
                 self.counters.responses += 1;
                 Verdict::Send(hop)
@@ -23,49 +31,48 @@ impl Proxy {
         }
     }
 
-    fn back(&mut self, now: Instant, response: &Response, out: &mut BytesMut) -> Result<Hop, Dropped> {
+    fn back(&mut self, now: Instant, response: &Message<'_>, patch: &mut Patch) -> Result<Hop, Dropped> {
         let headers = response.headers();
-        let mut vias = headers.all::<Via>();
-        let own = vias.next().and_then(Result::ok).ok_or(Dropped::Malformed)?;
-        if !self.is_ours(&own.sent_by, Transport::from_token(&own.transport)) {
+        let status = response.status().ok_or(Dropped::Malformed)?;
+        let mut vias = headers.all::<Via<'_>>();
+        let own = Hopped::read(vias.next().and_then(Result::ok).ok_or(Dropped::Malformed)?);
+        let sent_by = &own.via.sent_by;
+        if !self.is_ours(&sent_by.host, sent_by.port, Transport::from_token(own.via.transport)) {
             return Err(Dropped::NotOurs);
         }
-        let branch = own.branch().ok_or(Dropped::Forged)?;
-        if let Some(probe) = self.probe_of(branch) {
-            drop(vias);
-            self.dispatcher.handle_probe(now, probe, Some(response.status()));
+        if let Some(probe) = self.probe_of(own.branch) {
+            self.dispatcher.handle_probe(now, probe, Some(status));
             return Err(Dropped::Probe);
         }
-        let (transaction, _) = read(branch).ok_or(Dropped::Forged)?;
-        let below = vias.next().ok_or(Dropped::NoWayBack)?.map_err(|_| Dropped::Malformed)?;
-        let cseq = headers.require::<CSeq>().map_err(|_| Dropped::Malformed)?;
-        let call_id = headers.require::<CallId>().map_err(|_| Dropped::Malformed)?.0;
-        let from;
-        let from_tag = if below.has_magic_cookie() {
+        let (transaction, _) = read(own.branch).ok_or(Dropped::Forged)?;
+        let below = Hopped::read(vias.next().ok_or(Dropped::NoWayBack)?.map_err(|_| Dropped::Malformed)?);
+        let cseq = headers.require::<CSeq<'_>>().map_err(|_| Dropped::Malformed)?;
+        let call_id = headers.require::<CallId<'_>>().map_err(|_| Dropped::Malformed)?.0;
+        let from_tag = if below.is_magic {
             &[]
         } else {
-            from = headers.require::<From>().map_err(|_| Dropped::Malformed)?;
-            from.tag().unwrap_or_default()
+            headers.require::<From<'_>>().map_err(|_| Dropped::Malformed)?.tag().unwrap_or_default()
         };
-        let names = Names { via: &below, call_id: &call_id, from_tag, sequence: cseq.sequence };
+        let call = self.dispatcher.call_key(call_id);
+        let names = Names { via: &below, call, from_tag, sequence: cseq.sequence };
         if self.branches.transaction(names) != transaction {
             return Err(Dropped::Forged);
         }
-        let transport = Transport::from_token(&below.transport).ok_or(Dropped::NoWayBack)?;
-        let remote = way_back(&below, transport).ok_or(Dropped::NoWayBack)?;
-        let connection = self.noted(own.params.value("i"), remote, transaction).ok_or(Dropped::Forged)?;
+        let transport = Transport::from_token(below.via.transport).ok_or(Dropped::NoWayBack)?;
+        let remote = below.way_back(transport).ok_or(Dropped::NoWayBack)?;
+        let connection = self.noted(own.noted, remote, transaction).ok_or(Dropped::Forged)?;
         let listener = self.listener_for(transport, remote).ok_or(Dropped::NoListener)?;
-        let call = self.dispatcher.call_key(&call_id);
-        let (is_invite, is_bye) = (cseq.method == Method::Invite, cseq.method == Method::Bye);
-        self.dispatcher.note_response(now, call, is_invite, is_bye, response.status());
-        let mut edit = response.edit();
-        edit.pop_front(&HeaderName::VIA);
-        if transport != Transport::Udp {
-            edit.ensure_content_length();
+        let verb = Verb::of_token(cseq.method);
+        self.dispatcher.note_response(now, call, verb == Verb::Invite, verb == Verb::Bye, status);
+        let top = headers.spans(&HeaderName::VIA).next().ok_or(Dropped::Malformed)?;
+        match headers.values_within(&top).nth(1) {
+            Some(stays) => patch.remove(top.value.start..stays.start),
+            None => patch.remove(top.line),
         }
-        edit.write(out);
-        let verb = Verb::of(&cseq.method);
-        let class = Class::Response((response.status().as_u16() / 100) as u8);
+        if transport != Transport::Udp {
+            ensure_content_length(response, patch);
+        }
+        let class = Class::Response((status.as_u16() / 100) as u8);
         Ok(Hop { transport, listener, remote, connection, node: None, label: Label { verb, class } })
     }
 

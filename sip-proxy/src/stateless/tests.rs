@@ -3,8 +3,9 @@
 use super::*;
 use crate::dispatcher::{self, Algorithm, Destination, List, Set};
 use crate::tests::epoch;
+use bytes::Bytes;
 use sip_core::header::{HeaderName, RecordRoute, Via};
-use sip_core::{Limits, Request, Response, StatusCode};
+use sip_core::{Limits, Message, Request, Response, StatusCode};
 
 const US: &str = "192.0.2.1:5060";
 const CALLER: &str = "198.51.100.7:5070";
@@ -42,8 +43,8 @@ fn text(method: &str, more: &str) -> String {
 
 /// The verdict on a datagram, and what is sent.
 fn give(proxy: &mut Proxy, from: &str, text: &str) -> (Verdict, String) {
-    let mut out = BytesMut::new();
-    let verdict = proxy.handle_datagram(epoch(), &flow(from), Bytes::copy_from_slice(text.as_bytes()), &mut out);
+    let mut out = Vec::new();
+    let verdict = proxy.handle_datagram(epoch(), &flow(from), text.as_bytes(), &mut out);
     (verdict, String::from_utf8(out.to_vec()).unwrap())
 }
 
@@ -365,8 +366,8 @@ fn callers_on_a_connection_or_behind_nat_are_reached_by_their_flow() {
         connection: Some(77),
     };
     let invite = text("INVITE", "").replace("SIP/2.0/UDP", "SIP/2.0/TCP").replace("call-1", "call-tcp");
-    let mut out = BytesMut::new();
-    let Verdict::Send(hop) = proxy.handle_datagram(epoch(), &tcp, invite.into(), &mut out) else { panic!() };
+    let mut out = Vec::new();
+    let Verdict::Send(hop) = proxy.handle_datagram(epoch(), &tcp, invite.as_bytes(), &mut out) else { panic!() };
     let forwarded = String::from_utf8(out.to_vec()).unwrap();
     assert_eq!(hop.transport, Transport::Udp);
     let routes: Vec<RecordRoute> = request(&forwarded).headers().all().flatten().collect();
@@ -424,8 +425,8 @@ fn a_destination_that_answers_with_garbage_harms_nobody() {
             let place = (random >> 33) as usize % bytes.len();
             bytes[place] = (random >> 24) as u8;
         }
-        let mut out = BytesMut::new();
-        let verdict = proxy.handle_datagram(epoch(), &flow(&node), bytes.into(), &mut out);
+        let mut out = Vec::new();
+        let verdict = proxy.handle_datagram(epoch(), &flow(&node), &bytes, &mut out);
         // What is still an answer to this caller goes to him, what became a request is refused; nothing goes anywhere else.
         if let Verdict::Send(hop) = verdict {
             let is_refusal = matches!(hop.label.class, Class::Refusal(_));
@@ -440,10 +441,11 @@ fn a_destination_that_answers_with_garbage_harms_nobody() {
 fn probes_are_told_by_their_branch() {
     let mut proxy = proxy();
     let later = epoch() + std::time::Duration::from_secs(1);
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     let mut hops = Vec::new();
     while let Some(hop) = proxy.poll_probe(later, &mut out) {
-        let probe = String::from_utf8(out.to_vec()).unwrap();
+        let given = std::mem::take(&mut out);
+        let probe = String::from_utf8(given).unwrap();
         assert_eq!(request(&probe).mandatory().unwrap().max_forwards, Some(1));
         hops.push(hop.remote);
         assert_eq!(give(&mut proxy, &hop.remote.to_string(), &answer(&probe, 200)).0, Verdict::Drop(Dropped::Probe));
