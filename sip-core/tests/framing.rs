@@ -1,7 +1,7 @@
 //! A stream gives the same messages wherever its bytes were split.
 
 use proptest::prelude::*;
-use sip_core::framing::{Frame, Stream};
+use sip_core::framing::{Frame, FrameView, Stream};
 use sip_core::{Limits, Message};
 
 /// What came out, comparable.
@@ -32,6 +32,27 @@ fn drain(stream: &mut Stream, got: &mut Vec<Got>) {
     }
 }
 
+/// The same, seen without being taken out.
+fn drain_views(stream: &mut Stream, got: &mut Vec<Got>) {
+    loop {
+        match stream.next_view() {
+            Ok(None) => return,
+            Ok(Some(FrameView::Message(message))) => got.push(Got::Message(message.as_bytes().to_vec())),
+            Ok(Some(FrameView::Ping)) => got.push(Got::Ping),
+            Ok(Some(FrameView::Pong)) => got.push(Got::Pong),
+            Ok(Some(FrameView::Bad { error, answerable })) => {
+                got.push(Got::Bad(error.to_string(), answerable.is_some()));
+            }
+            Err(lost) => {
+                if !matches!(got.last(), Some(Got::Lost(_))) {
+                    got.push(Got::Lost(lost.error.to_string()));
+                }
+                return;
+            }
+        }
+    }
+}
+
 fn whole(bytes: &[u8]) -> Vec<Got> {
     let (mut stream, mut got) = (Stream::new(Limits::default()), Vec::new());
     stream.push(bytes);
@@ -45,11 +66,11 @@ fn split(bytes: &[u8], cuts: &[usize]) -> Vec<Got> {
     for cut in cuts {
         let to = (from + cut).min(bytes.len());
         stream.push(&bytes[from..to]);
-        drain(&mut stream, &mut got);
+        drain_views(&mut stream, &mut got);
         from = to;
     }
     stream.push(&bytes[from..]);
-    drain(&mut stream, &mut got);
+    drain_views(&mut stream, &mut got);
     got
 }
 

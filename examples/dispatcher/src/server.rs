@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use sip_core::Limits;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sip_proxy::dispatcher::{Dispatcher, PeerConfig, Secret, Share, ShareConfig};
 use sip_proxy::stateless::{self, Listener, Proxy};
 use sip_transaction::Transport;
-use sip_transaction::driver::{SocketConfig, Sockets, seed, tls};
+use sip_transaction::driver::{seed, tls};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, ConfigError};
@@ -22,7 +23,7 @@ use crate::control::{Control, Parts};
 use crate::meters::Meters;
 use crate::shard::Shard;
 use crate::socket::Udp;
-use crate::streams::{Streams, Table};
+use crate::streams::{self, Door, Streams};
 use crate::worker::{Command, INBOX, Links, Worker};
 use crate::{http, l4, sharing};
 
@@ -94,14 +95,11 @@ impl Server {
             }
             listeners.push(Listener::advertised(Transport::Udp, local, config.advertised(local)));
         }
-        let mut sockets = Sockets::new(SocketConfig::default());
-        let mut stream_listeners = Vec::new();
+        let mut doors = Vec::new();
         for address in &config.sip.tcp {
-            let bound = sockets.bind(Transport::Tcp, *address).map_err(system(format!("tcp {address}")))?;
-            stream_listeners.push((listeners.len() as u16, Transport::Tcp));
-            listeners.push(Listener::advertised(Transport::Tcp, bound.local, config.advertised(bound.local)));
+            Self::listen(&config, Transport::Tcp, *address, None, &mut listeners, &mut doors)?;
         }
-        Self::bind_tls(&config, &mut sockets, &mut listeners, &mut stream_listeners)?;
+        let client = Self::bind_tls(&config, &mut listeners, &mut doors)?;
         if config.sip.tcp.is_empty()
             && has_destinations(&["tcp"])
             && let Some(like) = listeners.first()
@@ -180,17 +178,17 @@ impl Server {
             threads.push(thread.spawn(move || shard.run()).map_err(system("a thread"))?);
         }
         if has_streams && let (Some(inbox), Some(meters)) = (inboxes.next(), meters.last()) {
-            let streams = Streams {
+            let streams = Streams::new(streams::Parts {
                 worker: worker(shards, &[Transport::Tcp, Transport::Tls])?,
-                sockets,
                 inbox,
+                doors,
+                client,
                 udp: senders_for_udp,
-                listeners: stream_listeners,
                 meters: meters.clone(),
-                limits: Limits::default(),
-                table: Table::default(),
-            };
-            tokio::spawn(streams.run());
+            });
+            let streams = streams.map_err(system("connections"))?;
+            let thread = std::thread::Builder::new().name("streams".to_owned());
+            threads.push(thread.spawn(move || streams.run()).map_err(system("a thread"))?);
         }
         let present = sharing.map(|(_, presence)| presence);
         let parts = Parts { shards: senders, meters, l4: balancers, events: journal, connections, present };
@@ -209,12 +207,40 @@ impl Server {
         Ok(Self { control, threads })
     }
 
+    /// Listens for connections.
+    fn listen(
+        config: &Config,
+        transport: Transport,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        listeners: &mut Vec<Listener>,
+        doors: &mut Vec<Door>,
+    ) -> Result<(), StartError> {
+        let bind = || -> io::Result<std::net::TcpListener> {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_nonblocking(true)?;
+            if address.is_ipv6() {
+                // The unspecified address takes both families, any other one takes its own.
+                socket.set_only_v6(!address.ip().is_unspecified())?;
+            }
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(1_024)?;
+            Ok(socket.into())
+        };
+        let bound = bind().and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (local, listener) = bound.map_err(system(format!("{transport} {address}")))?;
+        doors.push(Door { listener, number: listeners.len() as u16, transport, tls });
+        listeners.push(Listener::advertised(transport, local, config.advertised(local)));
+        Ok(())
+    }
+
+    /// Listens for encrypted connections. Returns how those that we open are checked.
     fn bind_tls(
         config: &Config,
-        sockets: &mut Sockets,
         listeners: &mut Vec<Listener>,
-        numbers: &mut Vec<(u16, Transport)>,
-    ) -> Result<(), StartError> {
+        doors: &mut Vec<Door>,
+    ) -> Result<Option<Arc<ClientConfig>>, StartError> {
         let pem = |path: &PathBuf| {
             let path = path.clone();
             move |source| StartError::Pem { path, source }
@@ -222,22 +248,20 @@ impl Server {
         let certificates = |path: &PathBuf| -> Result<Vec<CertificateDer<'static>>, StartError> {
             CertificateDer::pem_file_iter(path).map_err(pem(path))?.collect::<Result<_, _>>().map_err(pem(path))
         };
+        let mut client = None;
         if let Some(path) = &config.sip.authorities {
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(certificates(path)?);
-            sockets.set_client_tls(tls::client_config(roots, None)?);
+            client = Some(tls::client_config(roots, None)?);
         }
         if let (Some(certificate), Some(key)) = (&config.sip.certificate, &config.sip.key) {
             for address in &config.sip.tls {
                 let secret = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
                 let server = tls::server_config(certificates(certificate)?, secret, tls::ClientCertificates::Ignored)?;
-                let bound = sockets.bind_tls(Transport::Tls, *address, server);
-                let bound = bound.map_err(system(format!("tls {address}")))?;
-                numbers.push((listeners.len() as u16, Transport::Tls));
-                listeners.push(Listener::advertised(Transport::Tls, bound.local, config.advertised(bound.local)));
+                Self::listen(config, Transport::Tls, *address, Some(server), listeners, doors)?;
             }
         }
-        Ok(())
+        Ok(client)
     }
 
     /// What commands it.
