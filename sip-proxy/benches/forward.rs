@@ -107,8 +107,11 @@ fn answer(request: &[u8], response: &mut Vec<u8>) {
     response.extend_from_slice(b"Content-Length: 0\r\n\r\n");
 }
 
+/// A request and its answer.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Messages that were made before, so that nothing but forwarding is measured.
-fn prepared(record_route: bool, count: usize) -> (Scene, Vec<(Vec<u8>, Vec<u8>)>) {
+fn prepared(record_route: bool, count: usize) -> (Scene, Vec<Pair>) {
     let mut scene = Scene::new(record_route);
     // What it remembers is as full as it becomes.
     (0..210_000).for_each(|_| scene.transaction());
@@ -123,7 +126,7 @@ fn prepared(record_route: bool, count: usize) -> (Scene, Vec<(Vec<u8>, Vec<u8>)>
     (scene, messages)
 }
 
-fn forward(scene: &mut Scene, (request, response): &(Vec<u8>, Vec<u8>)) {
+fn forward(scene: &mut Scene, (request, response): &Pair) {
     let outside =
         Flow { transport: Transport::Udp, listener: 0, remote: ([198, 51, 100, 7], 5070).into(), connection: None };
     let inside = Flow { remote: ([10, 0, 0, 1], 5060).into(), ..outside };

@@ -30,7 +30,10 @@ pub struct Stream {
 /// What the buffer begins with.
 enum Found {
     Nothing,
-    KeepAlive(Frame),
+    /// Of two halves, whether it is the second.
+    KeepAlive {
+        is_ping: bool,
+    },
     Whole(usize, Option<ParseError>),
 }
 
@@ -44,6 +47,7 @@ struct Pending {
 
 /// One thing that a peer sent, seen where it lies: see [`Stream::next_view`].
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and they are not kept")]
 pub enum FrameView<'a> {
     /// A message.
     Message(view::Message<'a>),
@@ -111,7 +115,7 @@ impl Stream {
     fn advance(&mut self) -> Result<Option<Frame>, ParseError> {
         self.release();
         match self.find()? {
-            Found::KeepAlive(frame) => Ok(Some(frame)),
+            Found::KeepAlive { is_ping } => Ok(Some(if is_ping { Frame::Ping } else { Frame::Pong })),
             Found::Whole(length, error) => {
                 let bytes = self.buffer.split_to(length).freeze();
                 Ok(Some(self.frame(bytes, error)))
@@ -131,8 +135,7 @@ impl Stream {
         self.release();
         match self.find() {
             Ok(Found::Nothing) => Ok(None),
-            Ok(Found::KeepAlive(Frame::Ping)) => Ok(Some(FrameView::Ping)),
-            Ok(Found::KeepAlive(_)) => Ok(Some(FrameView::Pong)),
+            Ok(Found::KeepAlive { is_ping }) => Ok(Some(if is_ping { FrameView::Ping } else { FrameView::Pong })),
             Ok(Found::Whole(length, error)) => {
                 self.seen = length;
                 let bytes = self.buffer.get(..length).unwrap_or_default();
@@ -164,8 +167,8 @@ impl Stream {
     fn find(&mut self) -> Result<Found, ParseError> {
         if self.pending.is_none() {
             if self.scanned == 0 {
-                if let Some(frame) = self.keep_alive()? {
-                    return Ok(Found::KeepAlive(frame));
+                if let Some(is_ping) = self.keep_alive()? {
+                    return Ok(Found::KeepAlive { is_ping });
                 }
                 if matches!(*self.buffer, [] | [b'\r']) {
                     return Ok(Found::Nothing);
@@ -204,13 +207,13 @@ impl Stream {
         }
     }
 
-    /// A CRLF before a start line.
-    fn keep_alive(&mut self) -> Result<Option<Frame>, ParseError> {
+    /// A CRLF before a start line; whether it is the second one.
+    fn keep_alive(&mut self) -> Result<Option<bool>, ParseError> {
         match *self.buffer {
             [b'\r', b'\n', ..] => {
                 let _ = self.buffer.split_to(2);
                 self.half_ping = !self.half_ping;
-                Ok(Some(if self.half_ping { Frame::Pong } else { Frame::Ping }))
+                Ok(Some(!self.half_ping))
             }
             [] | [b'\r'] => Ok(None),
             // Letters, mostly.
