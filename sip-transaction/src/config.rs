@@ -81,6 +81,12 @@ pub struct Config {
     pub whole_message_within: Duration,
     /// How long a connection may carry nothing at all.
     pub idle: Duration,
+    /// How many flows may be [kept alive](crate::Endpoint::keep_alive).
+    pub kept_flows: usize,
+    /// How many binding requests (STUN) of one address are answered in a second. Many phones may be behind one.
+    pub bindings_per_address: u32,
+    /// How many of all addresses that were not [trusted](crate::Endpoint::trust).
+    pub bindings: u32,
     /// The largest request that goes by datagram when it might go by TCP (RFC 3261 §18.1.1): 1,300 bytes.
     pub datagram_limit: usize,
     /// How servers are located (RFC 3263).
@@ -113,6 +119,9 @@ impl Default for Config {
             first_message_within: Duration::from_secs(10),
             whole_message_within: Duration::from_secs(10),
             idle: Duration::from_secs(3_600),
+            kept_flows: 20_000,
+            bindings_per_address: 1_000,
+            bindings: 20_000,
             datagram_limit: 1_300,
             resolve: crate::resolve::Config::default(),
             next_target_after: None,

@@ -19,15 +19,16 @@ mod names;
 mod recent;
 pub mod resolve;
 mod session;
+pub mod stun;
 mod transaction;
 mod transport;
 mod wheel;
 
 pub use config::{Config, Timers};
 pub use endpoint::{
-    CancelError, ClientId, CloseReason, Counters, Ended, Endpoint, Event, Failure, Input, Output, Refused,
+    CancelError, ClientId, CloseReason, Counters, Ended, Endpoint, Event, Failure, FlowFailure, Input, Output, Refused,
     RespondError, SendError, ServerId, Snapshot,
 };
 /// The messages that are sent and received here, so that one dependency is enough.
 pub use sip_core;
-pub use transport::{ConnectionId, Destination, ListenerConfig, ListenerId, Source, Target, Transport};
+pub use transport::{ConnectionId, Destination, Flow, ListenerConfig, ListenerId, Source, Target, Transport};

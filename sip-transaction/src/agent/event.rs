@@ -1,11 +1,13 @@
 //! What an agent tells its application.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use sip_core::{Mandatory, Request, Response, StatusCode};
 
 use super::SessionId;
 use crate::session::Cause;
-use crate::{ClientId, CloseReason, ConnectionId, Ended, Failure, ServerId, Source};
+use crate::{ClientId, CloseReason, ConnectionId, Ended, Failure, Flow, FlowFailure, ServerId, Source};
 
 /// What an [`Agent`](super::Agent) tells its application.
 ///
@@ -178,6 +180,20 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// The other side of a flow of datagrams answered a [keep-alive](super::Agent::keep_alive).
+    FlowAlive {
+        /// Which flow.
+        flow: Flow,
+        /// Our address as the other side sees it.
+        mapped: SocketAddr,
+    },
+    /// A flow of datagrams is broken, and is no longer kept alive.
+    FlowFailed {
+        /// Which flow.
+        flow: Flow,
+        /// How that is known.
+        reason: FlowFailure,
+    },
 }
 
 impl Event {
@@ -203,7 +219,9 @@ impl Event {
             | Self::RequestEnded { .. }
             | Self::ConnectionOpened { .. }
             | Self::ConnectionAuthenticated { .. }
-            | Self::ConnectionClosed { .. } => None,
+            | Self::ConnectionClosed { .. }
+            | Self::FlowAlive { .. }
+            | Self::FlowFailed { .. } => None,
         }
     }
 }

@@ -64,7 +64,7 @@ mod timers;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
@@ -75,8 +75,8 @@ use crate::arena::{Arena, Slot};
 use crate::dialog::DialogId;
 use crate::session::Times;
 use crate::{
-    ClientId, ConnectionId, Destination, Endpoint, Input, ListenerConfig, ListenerId, Refused, RespondError, SendError,
-    ServerId, Source, Target,
+    ClientId, ConnectionId, Destination, Endpoint, Flow, Input, ListenerConfig, ListenerId, Refused, RespondError,
+    SendError, ServerId, Source, Target,
 };
 use state::{Client, Purpose, Server, Session};
 use timers::Timers;
@@ -179,12 +179,25 @@ impl Agent {
         self.pump(now);
     }
 
-    /// Sends a double CRLF down a connection (RFC 5626 §3.5.1). `false` when it is not open.
-    pub fn keep_alive(&mut self, now: Instant, connection: ConnectionId) -> bool {
+    /// Sends one keep-alive along a flow; see [`Endpoint::keep_alive`].
+    pub fn keep_alive(&mut self, now: Instant, flow: impl Into<Flow>) -> bool {
         let now = self.clamp(now);
-        let open = self.endpoint.keep_alive(now, connection);
+        let sent = self.endpoint.keep_alive(now, flow);
         self.pump(now);
-        open
+        sent
+    }
+
+    /// Sends keep-alives along a flow from now on; see [`Endpoint::keep_alive_every`].
+    pub fn keep_alive_every(&mut self, now: Instant, flow: impl Into<Flow>, flow_timer: Option<Duration>) -> bool {
+        let now = self.clamp(now);
+        let sent = self.endpoint.keep_alive_every(now, flow, flow_timer);
+        self.pump(now);
+        sent
+    }
+
+    /// Sends no more keep-alives along a flow. Whether it was kept alive.
+    pub fn let_go(&mut self, flow: impl Into<Flow>) -> bool {
+        self.endpoint.let_go(flow)
     }
 
     /// Says that an address is not a stranger's: it authenticated itself, or the application knows it.
@@ -360,6 +373,8 @@ impl Agent {
             crate::Event::ConnectionClosed { connection, reason } => {
                 self.tell(Event::ConnectionClosed { connection, reason });
             }
+            crate::Event::FlowAlive { flow, mapped } => self.tell(Event::FlowAlive { flow, mapped }),
+            crate::Event::FlowFailed { flow, reason } => self.tell(Event::FlowFailed { flow, reason }),
         }
     }
 

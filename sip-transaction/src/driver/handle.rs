@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use sip_core::{Request, Response};
 use tokio::sync::{mpsc, oneshot};
@@ -12,7 +13,7 @@ use super::{Arrival, Sockets, now, sleep_until};
 use crate::endpoint::{CancelError, ClientId, Endpoint, Event, RespondError, SendError, ServerId, Snapshot};
 #[cfg(feature = "tls")]
 use crate::transport::ListenerId;
-use crate::transport::{ConnectionId, Destination};
+use crate::transport::{ConnectionId, Destination, Flow};
 
 /// How many commands may wait.
 const COMMANDS: usize = 256;
@@ -35,6 +36,9 @@ enum Command {
     Cancel(ClientId, oneshot::Sender<Result<(), CancelError>>),
     Close(ConnectionId),
     Trust(IpAddr),
+    KeepAlive(Flow, oneshot::Sender<bool>),
+    KeepAliveEvery(Flow, Option<Duration>, oneshot::Sender<bool>),
+    LetGo(Flow),
     Snapshot(oneshot::Sender<Snapshot>),
     #[cfg(feature = "tls")]
     ServerTls(ListenerId, Arc<rustls::ServerConfig>),
@@ -121,6 +125,32 @@ impl Handle {
     /// When the loop has ended.
     pub async fn trust(&self, address: IpAddr) -> Result<(), Stopped> {
         self.commands.send(Command::Trust(address)).await.map_err(|_| Stopped)
+    }
+
+    /// [`Endpoint::keep_alive`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn keep_alive(&self, flow: impl Into<Flow>) -> Result<bool, Stopped> {
+        let flow = flow.into();
+        self.ask(|answer| Command::KeepAlive(flow, answer)).await
+    }
+
+    /// [`Endpoint::keep_alive_every`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn keep_alive_every(&self, flow: impl Into<Flow>, flow_timer: Option<Duration>) -> Result<bool, Stopped> {
+        let flow = flow.into();
+        self.ask(|answer| Command::KeepAliveEvery(flow, flow_timer, answer)).await
+    }
+
+    /// [`Endpoint::let_go`].
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub async fn let_go(&self, flow: impl Into<Flow>) -> Result<(), Stopped> {
+        self.commands.send(Command::LetGo(flow.into())).await.map_err(|_| Stopped)
     }
 
     /// [`Endpoint::snapshot`].
@@ -220,6 +250,15 @@ fn carry_out(endpoint: &mut Endpoint, sockets: &mut Sockets, command: Command) {
         }
         Command::Close(connection) => endpoint.close(now(), connection),
         Command::Trust(address) => endpoint.trust(address),
+        Command::KeepAlive(flow, answer) => {
+            let _ = answer.send(endpoint.keep_alive(now(), flow));
+        }
+        Command::KeepAliveEvery(flow, flow_timer, answer) => {
+            let _ = answer.send(endpoint.keep_alive_every(now(), flow, flow_timer));
+        }
+        Command::LetGo(flow) => {
+            endpoint.let_go(flow);
+        }
         Command::Snapshot(answer) => {
             let _ = answer.send(endpoint.snapshot());
         }

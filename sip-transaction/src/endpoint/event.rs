@@ -10,7 +10,7 @@ use sip_core::{Request, Response};
 
 use crate::arena::Slot;
 use crate::resolve::{Answer, QueryId, Question};
-use crate::transport::{ConnectionId, ListenerId, Source, Transport};
+use crate::transport::{ConnectionId, Flow, ListenerId, Source, Transport};
 
 /// A request that others sent and that we answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -228,6 +228,27 @@ pub enum Failure {
     Cancelled,
 }
 
+/// Why a flow of datagrams that was kept alive counts as broken (RFC 5626 §4.4.2): what was registered over it must be
+/// registered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlowFailure {
+    /// Nobody answered.
+    #[error("no answer to a binding request")]
+    Silent,
+    /// The other side answered with an error, or with something that cannot be understood.
+    #[error("a binding request was refused")]
+    Refused,
+    /// The other side sees us elsewhere: a mapping on the way was lost.
+    #[error("our address as the other side sees it changed from {from} to {to}")]
+    Moved {
+        /// Where it saw us.
+        from: SocketAddr,
+        /// Where it sees us.
+        to: SocketAddr,
+    },
+}
+
 /// How a server transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -322,5 +343,20 @@ pub enum Event {
         connection: ConnectionId,
         /// Why.
         reason: CloseReason,
+    },
+    /// The other side of a flow of datagrams answered a [keep-alive](crate::Endpoint::keep_alive): told each time for
+    /// single ones, and the first time for [those that go on](crate::Endpoint::keep_alive_every).
+    FlowAlive {
+        /// Which flow.
+        flow: Flow,
+        /// Our address as the other side sees it.
+        mapped: SocketAddr,
+    },
+    /// A flow of datagrams is broken, and is no longer kept alive.
+    FlowFailed {
+        /// Which flow.
+        flow: Flow,
+        /// How that is known.
+        reason: FlowFailure,
     },
 }

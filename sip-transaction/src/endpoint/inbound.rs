@@ -9,6 +9,7 @@ use sip_core::message::Answerable;
 use sip_core::{Message, ParseError};
 
 use super::{CloseReason, Endpoint, Output};
+use crate::stun;
 use crate::transport::via::note_source;
 use crate::transport::{ConnectionId, ListenerId, Source};
 
@@ -30,10 +31,14 @@ impl Endpoint {
             connection: None,
             received,
         };
+        if stun::is_stun(&payload) {
+            self.on_stun(now, source, &payload);
+            return;
+        }
         let length = payload.len();
         match framing::datagram(payload, &self.config.limits) {
             Frame::Message(message) => self.on_message(now, message, source, length),
-            // Over datagrams nothing is answered to it (RFC 5626 §3.5.1 has STUN for that).
+            // Over datagrams nothing is answered to it: that has STUN (RFC 5626 §3.5.1).
             Frame::Ping | Frame::Pong => self.counters.keep_alives += 1,
             Frame::Bad { error, answerable } => self.on_broken(&error, answerable.as_ref(), source, length),
         }

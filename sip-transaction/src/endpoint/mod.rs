@@ -6,6 +6,7 @@ mod client;
 mod error;
 mod event;
 mod inbound;
+mod keep_alive;
 mod server;
 mod snapshot;
 mod wire;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use error::{CancelError, Refused, RespondError, SendError};
-pub use event::{ClientId, CloseReason, Ended, Event, Failure, Input, Output, ServerId};
+pub use event::{ClientId, CloseReason, Ended, Event, Failure, FlowFailure, Input, Output, ServerId};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{RngCore, SeedableRng};
 pub use snapshot::{Counters, Snapshot};
@@ -33,6 +34,7 @@ use crate::transport::{ConnectionId, ListenerConfig, ListenerId, Source, Transpo
 use crate::wheel::Wheel;
 use attempt::Seeker;
 use client::Client;
+use keep_alive::{Budget, Keepers};
 use server::Server;
 
 /// Whose timer it is.
@@ -45,6 +47,8 @@ enum Owner {
     Cancelled(Slot),
     Server(Slot, Timer),
     Connection(ConnectionId),
+    /// The next keep-alive of a flow, or the wait for the answer to the last.
+    Keeper(Slot),
 }
 
 /// SIP transactions over datagrams and connections, without sockets or a clock (RFC 3261 §17 and §18).
@@ -103,6 +107,10 @@ pub struct Endpoint {
     without_tcp: Recent<(SocketAddr, u64), Secret>,
     /// Targets that failed, each with the [era](Self::avoidance_era) in which it did.
     avoided: Recent<(Transport, SocketAddr, u64), Secret>,
+    /// Flows that are kept alive.
+    keepers: Keepers,
+    /// How many binding requests were answered in this second.
+    bindings: Budget,
     resolver: Resolver,
     /// Who waits for which lookup.
     seekers: HashMap<LookupId, Seeker, Secret>,
@@ -144,6 +152,8 @@ impl Endpoint {
             shared: Vec::new(),
             without_tcp: Recent::new(1_024, secret),
             avoided: Recent::new(1_024, secret),
+            keepers: Keepers::new(secret),
+            bindings: Budget::default(),
             resolver: Resolver::new(config.resolve, resolver_seed),
             seekers: HashMap::with_hasher(secret),
             names: Names::new(config.connections, secret),
@@ -212,6 +222,7 @@ impl Endpoint {
                 Owner::Cancelled(slot) => self.on_cancel_timer(slot),
                 Owner::Server(slot, timer) => self.on_server_timer(now, slot, timer),
                 Owner::Connection(id) => self.on_connection_timer(now, id),
+                Owner::Keeper(slot) => self.on_keeper_timer(now, slot),
             }
         }
         self.resolver.handle_timeout(now);
@@ -265,6 +276,7 @@ impl Endpoint {
             lookups: self.resolver.sizes().0,
             answers: self.resolver.sizes().2,
             timers: self.wheel.len(),
+            kept_flows: self.keepers.len(),
             strangers: self.strangers.len(),
             outputs: self.outputs.len(),
             counters: self.counters,

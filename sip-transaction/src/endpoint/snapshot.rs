@@ -32,6 +32,14 @@ pub struct Counters {
     pub amplification_prevented: u64,
     /// Keep-alives that came.
     pub keep_alives: u64,
+    /// Binding requests that were answered.
+    pub bindings_answered: u64,
+    /// Binding requests that were dropped because too many came in one second.
+    pub bindings_shed: u64,
+    /// Binding requests that were sent, again ones included.
+    pub bindings_sent: u64,
+    /// STUN that was dropped: broken, or answering nothing of ours.
+    pub bindings_stray: u64,
     /// Connections that were accepted.
     pub connections_accepted: u64,
     /// Connections that we opened.
@@ -70,6 +78,8 @@ pub struct Snapshot {
     pub answers: usize,
     /// Timers that run.
     pub timers: usize,
+    /// Flows that are kept alive.
+    pub kept_flows: usize,
     /// Addresses that nobody vouches for and that hold server transactions.
     pub strangers: usize,
     /// Outputs that the driver has not taken.

@@ -57,17 +57,6 @@ impl Endpoint {
         self.close_because(now, connection, CloseReason::Local);
     }
 
-    /// Sends a double CRLF down a connection (RFC 5626 §3.5.1): what is between it and its other end sees that it lives.
-    /// `false` when it is not open.
-    pub fn keep_alive(&mut self, now: Instant, connection: ConnectionId) -> bool {
-        self.clamp(now);
-        let open = self.connections.get(connection).is_some_and(|connection| matches!(connection.phase, Phase::Open));
-        if open {
-            self.outputs.push_back(Output::Write { connection, payload: Bytes::from_static(b"\r\n\r\n") });
-        }
-        open
-    }
-
     pub(super) fn on_connected(&mut self, now: Instant, id: ConnectionId, local: SocketAddr) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let Phase::Opening { waiting, .. } = std::mem::replace(&mut connection.phase, Phase::Open) else { return };
@@ -104,6 +93,7 @@ impl Endpoint {
             let era = self.era(now);
             self.without_tcp.insert((connection.remote, era));
         }
+        self.let_go(id);
         self.tell(Event::ConnectionClosed { connection: id, reason });
         for slot in connection.clients {
             self.on_client_unreachable(now, slot);

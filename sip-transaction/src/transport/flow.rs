@@ -43,6 +43,36 @@ pub struct Source {
     pub received: Option<Instant>,
 }
 
+/// A way between us and one other, which whatever stands in between keeps open while it is used (RFC 5626 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flow {
+    /// A connection.
+    Connection(ConnectionId),
+    /// Datagrams between a listener and an address.
+    Datagram {
+        /// The listener.
+        listener: ListenerId,
+        /// The other side's address.
+        remote: SocketAddr,
+    },
+}
+
+impl From<ConnectionId> for Flow {
+    fn from(connection: ConnectionId) -> Self {
+        Self::Connection(connection)
+    }
+}
+
+impl From<&Source> for Flow {
+    /// The one that a message came by.
+    fn from(source: &Source) -> Self {
+        match source.connection {
+            Some(connection) => Self::Connection(connection),
+            None => Self::Datagram { listener: source.listener, remote: source.remote },
+        }
+    }
+}
+
 /// Where a request goes: an address that is already resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {

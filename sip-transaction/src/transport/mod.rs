@@ -8,7 +8,7 @@ pub(crate) mod via;
 
 pub use destination::Destination;
 pub(crate) use destination::Way;
-pub use flow::{ConnectionId, Source, Target};
+pub use flow::{ConnectionId, Flow, Source, Target};
 pub use listener::{ListenerConfig, ListenerId};
 
 /// How SIP messages travel (RFC 3261 §18, RFC 7118).
