@@ -14,6 +14,7 @@ fuzz_target!(|data: &[u8]| {
         key: "call-id".to_owned(),
         domains: Vec::new(),
         destinations: vec![addition.destination],
+        services: Vec::new(),
     };
     if let Ok(list) = list(&[set]) {
         assert!(list.sets().iter().flat_map(|set| &set.destinations).any(|it| *it.name == name));

@@ -33,6 +33,9 @@ pub struct Config {
     /// Other dispatchers.
     #[serde(default)]
     pub share: Option<Share>,
+    /// Whom to ask for names.
+    #[serde(default)]
+    pub dns: Dns,
     /// The sets of destinations.
     #[serde(default, rename = "set")]
     pub sets: Vec<SetConfig>,
@@ -120,6 +123,14 @@ pub struct Share {
     pub peers: Vec<SocketAddr>,
 }
 
+/// `[dns]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// The name servers; those of the system when there are none.
+    pub servers: Vec<SocketAddr>,
+}
+
 /// `[[set]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +149,23 @@ pub struct SetConfig {
     /// Its destinations.
     #[serde(default, rename = "destination")]
     pub destinations: Vec<DestinationConfig>,
+    /// Where more of them come from.
+    #[serde(default, rename = "srv", skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<SrvConfig>,
+}
+
+/// `[[set.srv]]`: destinations from the domain name system (RFC 2782).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SrvConfig {
+    /// The name of the service, such as `_sip._udp.example.com`.
+    pub name: String,
+    /// `udp`, `tcp` or `tls`; what the name says when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// It is asked again after this many seconds at the latest, sooner when its records say so.
+    #[serde(default = "default_interval", skip_serializing_if = "is_default_interval")]
+    pub interval: u32,
 }
 
 /// `[[set.destination]]`.
@@ -161,6 +189,9 @@ pub struct DestinationConfig {
     /// How many calls it takes at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
+    /// The name that its certificate must have, when it is reached by TLS; its address when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// Whatever else is to be known of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
@@ -205,6 +236,9 @@ pub struct ServerConfig {
     pub address: SocketAddr,
 }
 
+/// The attribute that says what name a certificate must have.
+pub(crate) const CERTIFICATE: &str = "certificate";
+
 fn default_algorithm() -> String {
     "hash".to_owned()
 }
@@ -215,6 +249,15 @@ fn default_key() -> String {
 
 fn default_transport() -> String {
     "udp".to_owned()
+}
+
+const fn default_interval() -> u32 {
+    300
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_default_interval(interval: &u32) -> bool {
+    *interval == default_interval()
 }
 
 const fn default_weight() -> u32 {
@@ -467,6 +510,7 @@ pub fn list(sets: &[SetConfig]) -> Result<List, ConfigError> {
 
 impl SetConfig {
     fn to_set(&self) -> Result<Set, ConfigError> {
+        self.services.iter().try_for_each(|service| service.service().map(drop))?;
         let algorithm = Algorithm::from_name(&self.algorithm).ok_or_else(|| ConfigError::Unknown {
             key: "algorithm",
             value: self.algorithm.clone(),
@@ -493,6 +537,56 @@ impl SetConfig {
     }
 }
 
+impl SrvConfig {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// When it is no name of a service, or its transport is unknown.
+    pub(crate) fn service(&self) -> Result<Service, ConfigError> {
+        let name = self.name.strip_suffix('.').unwrap_or(&self.name).to_ascii_lowercase();
+        let labels: Vec<&str> = name.split('.').collect();
+        let is_label =
+            |label: &&str| (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_graphic());
+        let (Some(service), Some(protocol)) = (labels.first(), labels.get(1)) else {
+            return Err(ConfigError::Sense("[[set.srv]]: a name is like _sip._udp.example.com"));
+        };
+        if labels.len() < 3 || name.len() > 253 || !labels.iter().all(|label| is_label(label)) {
+            return Err(ConfigError::Sense("[[set.srv]]: a name is like _sip._udp.example.com"));
+        }
+        let transport = match (self.transport.as_deref(), *service, *protocol) {
+            (Some(transport @ ("udp" | "tcp" | "tls")), ..) => transport,
+            (Some(other), ..) => {
+                let value = other.to_owned();
+                return Err(ConfigError::Unknown { key: "transport", value, known: "udp, tcp, tls" });
+            }
+            (None, "_sips", _) => "tls",
+            (None, _, "_udp") => "udp",
+            (None, _, "_tcp") => "tcp",
+            (None, ..) => return Err(ConfigError::Sense("[[set.srv]]: this name does not say its transport")),
+        };
+        if !(1..=86_400).contains(&self.interval) {
+            return Err(ConfigError::Sense("[[set.srv]]: interval is between 1 and 86400 seconds"));
+        }
+        let interval = Duration::from_secs(self.interval.into());
+        Ok(Service { transport: transport.to_owned(), interval, name })
+    }
+}
+
+/// A service whose destinations are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) transport: String,
+    pub(crate) interval: Duration,
+}
+
+impl Service {
+    /// What stands for it where its destinations are kept.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.transport, self.name)
+    }
+}
+
 impl DestinationConfig {
     /// A destination of weight 100 that is reached by UDP.
     #[must_use]
@@ -509,6 +603,7 @@ impl DestinationConfig {
             weight: default_weight(),
             priority: 0,
             capacity: None,
+            certificate: None,
             attributes: BTreeMap::new(),
         }
     }
@@ -534,6 +629,9 @@ impl DestinationConfig {
             .with_priority(self.priority);
         destination.capacity = self.capacity;
         destination.attributes = self.attributes.clone();
+        if let Some(name) = &self.certificate {
+            destination.attributes.insert(CERTIFICATE.to_owned(), name.clone());
+        }
         Ok(destination)
     }
 }
@@ -566,6 +664,32 @@ mod tests {
         assert!(Config::parse("[sip]\nudp = []\n").unwrap_err().to_string().contains("nothing is listened on"));
         let open = "[sip]\nudp = [\"127.0.0.1:5060\"]\n[http]\nlisten = \"0.0.0.0:80\"\n";
         assert!(Config::parse(open).unwrap_err().to_string().contains("token"));
+    }
+
+    #[test]
+    fn a_service_says_its_transport_or_is_told_it() {
+        let service = |name: &str, transport: Option<&str>| {
+            let transport = transport.map(str::to_owned);
+            SrvConfig { name: name.to_owned(), transport, interval: 60 }.service().map(|it| it.key())
+        };
+        assert_eq!(service("_SIP._UDP.Example.COM.", None).unwrap(), "udp _sip._udp.example.com");
+        assert_eq!(service("_sips._tcp.example.com", None).unwrap(), "tls _sips._tcp.example.com");
+        assert_eq!(service("_pbx._anything.example.com", Some("tcp")).unwrap(), "tcp _pbx._anything.example.com");
+        for (name, transport) in [
+            ("example.com", None),
+            ("_sip._sctp.example.com", None),
+            ("_sip._udp..com", None),
+            ("_sip._udp.a", Some("ws")),
+        ] {
+            assert!(service(name, transport).is_err(), "{name}");
+        }
+        let text = WHOLE.replacen(
+            "[[set.destination]]",
+            "[[set.srv]]\nname = \"_sip._udp.example.com\"\n[[set.destination]]",
+            1,
+        );
+        assert_eq!(Config::parse(&text).unwrap().sets[0].services[0].interval, 300);
+        assert!(Config::parse(&text.replace("_udp", "_sctp")).is_err());
     }
 
     #[test]

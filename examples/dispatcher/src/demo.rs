@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sip_core::header::{HeaderName, RecordRoute, To};
 use sip_core::{Limits, Message, Method, Request, Response, StatusCode};
 
-use crate::config::{Common, Config, DestinationConfig, Http, Probe, SetConfig, Sip};
+use crate::config::{Common, Config, DestinationConfig, Dns, Http, Probe, SetConfig, Sip};
 
 /// The servers, their weights and how long each thinks before it answers.
 const SERVERS: [(&str, u32, u64); 5] =
@@ -69,8 +69,10 @@ impl Demo {
                 key: "call-id".to_owned(),
                 domains: Vec::new(),
                 destinations: destinations.collect(),
+                services: Vec::new(),
             }],
             l4: Vec::new(),
+            dns: Dns::default(),
         }
     }
 

@@ -23,6 +23,7 @@ pub mod server;
 mod shard;
 mod sharing;
 mod socket;
+mod srv;
 mod streams;
 mod worker;
 

@@ -1,12 +1,12 @@
 //! What was changed by HTTP, kept in a file that is replaced whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{BalancerConfig, SetConfig};
+use crate::config::{BalancerConfig, DestinationConfig, Service, SetConfig};
 
 /// Sets and what somebody wants of destinations.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -21,6 +21,34 @@ pub(crate) struct Kept {
     /// The balancers, for their servers.
     #[serde(default)]
     pub(crate) l4: Vec<BalancerConfig>,
+    /// What services had when they were asked last.
+    #[serde(default)]
+    pub(crate) found: BTreeMap<String, Vec<DestinationConfig>>,
+}
+
+impl Kept {
+    /// The services of all sets.
+    pub(crate) fn services(&self) -> BTreeSet<Service> {
+        // Those that are wrong were refused before.
+        self.sets.iter().flat_map(|set| &set.services).filter_map(|service| service.service().ok()).collect()
+    }
+
+    /// The sets with the destinations that their services have.
+    pub(crate) fn filled(&self) -> Vec<SetConfig> {
+        let fill = |set: &SetConfig| {
+            let mut set = set.clone();
+            for service in set.services.iter().filter_map(|service| service.service().ok()) {
+                for destination in self.found.get(&service.key()).into_iter().flatten() {
+                    // What the configuration says of a name counts, and a server of two services is one destination.
+                    if !set.destinations.iter().any(|known| known.name() == destination.name()) {
+                        set.destinations.push(destination.clone());
+                    }
+                }
+            }
+            set
+        };
+        self.sets.iter().map(fill).collect()
+    }
 }
 
 /// Reads the file; `None` when there is none yet.
@@ -53,7 +81,12 @@ mod tests {
         let path = folder.path().join("state.toml");
         assert_eq!(read(&path).unwrap(), None);
         let Config { sets, l4, .. } = Config::parse(include_str!("../dispatcher.toml")).unwrap();
-        let kept = Kept { states: BTreeMap::from([("a".to_owned(), "draining".to_owned())]), sets, l4 };
+        let kept = Kept {
+            states: BTreeMap::from([("a".to_owned(), "draining".to_owned())]),
+            sets,
+            l4,
+            found: BTreeMap::new(),
+        };
         for _ in 0..2 {
             write(&path, &kept).unwrap();
             assert_eq!(read(&path).unwrap().as_ref(), Some(&kept));

@@ -23,6 +23,7 @@ use crate::control::{Control, Parts};
 use crate::meters::Meters;
 use crate::shard::Shard;
 use crate::socket::Udp;
+use crate::srv::{self, Dns};
 use crate::streams::{self, Door, Streams};
 use crate::worker::{Command, INBOX, Links, Worker};
 use crate::{http, l4, sharing};
@@ -77,7 +78,9 @@ impl Server {
         let shards = if config.sip.udp.is_empty() { 0 } else { shards };
         let has_destinations = |names: &[&str]| {
             let all = config.sets.iter().flat_map(|set| &set.destinations);
+            let services = config.sets.iter().flat_map(|set| &set.services).filter_map(|it| it.service().ok());
             all.into_iter().any(|destination| names.contains(&destination.transport.as_str()))
+                || services.into_iter().any(|service| names.contains(&service.transport.as_str()))
         };
         let has_streams = !config.sip.tcp.is_empty() || !config.sip.tls.is_empty() || has_destinations(&["tcp", "tls"]);
         let count = shards + usize::from(has_streams);
@@ -150,6 +153,7 @@ impl Server {
                 is_first: number == 0,
                 probed: probed.to_vec(),
                 transports: HashMap::new(),
+                names: HashMap::new(),
                 is_loaded: false,
                 lost: 0,
                 connections: 0,
@@ -193,6 +197,11 @@ impl Server {
         let present = sharing.map(|(_, presence)| presence);
         let parts = Parts { shards: senders, meters, l4: balancers, events: journal, connections, present };
         let control = Control::start(&config, path, parts).await.map_err(system("state"))?;
+        let mut families: Vec<bool> = config.sip.udp.iter().map(SocketAddr::is_ipv6).collect();
+        families.sort_unstable();
+        families.dedup();
+        let resolver = Dns::new(&config.dns.servers, families).map_err(system("dns"))?;
+        tokio::spawn(srv::run(control.clone(), resolver));
         if let Some(settings) = config.http {
             let listener = tokio::net::TcpListener::bind(settings.listen);
             let listener = listener.await.map_err(system(format!("http {}", settings.listen)))?;

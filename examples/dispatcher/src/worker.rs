@@ -1,14 +1,17 @@
 //! What every shard does besides sockets: takes commands, tells others what it began, tells what happened.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip_proxy::dispatcher::{Event, Explanation, List, Shared, Snapshot, Why};
+use sip_proxy::dispatcher::{Destination, Event, Explanation, List, Shared, Snapshot, Why};
 use sip_proxy::stateless::{Counters, Flow, Hop, Proxy};
 use sip_transaction::Transport;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::config::CERTIFICATE;
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub(crate) struct Worker {
     /// The transports whose destinations it probes.
     pub(crate) probed: Vec<Transport>,
     pub(crate) transports: HashMap<Arc<str>, Transport>,
+    /// The names that certificates of destinations must have.
+    pub(crate) names: HashMap<SocketAddr, Arc<str>>,
     /// Whether it has a list: until then it reads nothing, or calls would be refused that wait in the socket just as well.
     pub(crate) is_loaded: bool,
     pub(crate) lost: u64,
@@ -93,6 +98,9 @@ impl Worker {
             Command::Load(list) => {
                 let destinations = list.sets().iter().flat_map(|set| &set.destinations);
                 self.transports = destinations.map(|it| (it.name.clone(), it.transport)).collect();
+                let named = list.sets().iter().flat_map(|set| &set.destinations);
+                let name = |it: &Destination| Some((it.address, it.attributes.get(CERTIFICATE)?.as_str().into()));
+                self.names = named.filter_map(name).collect();
                 dispatcher.load(now, list);
                 self.is_loaded = true;
             }

@@ -1,134 +1,15 @@
 //! The whole program on loopback: control by HTTP, messages by UDP and TCP.
 #![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dispatcher::{Config, Server};
 use serde_json::Value;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// An address that was free a moment ago, for UDP and TCP.
-fn free() -> SocketAddr {
-    loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = udp.local_addr().unwrap();
-        if std::net::TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
-struct Program {
-    sip: SocketAddr,
-    http: SocketAddr,
-    servers: Vec<UdpSocket>,
-    folder: tempfile::TempDir,
-    server: Server,
-}
-
-impl Program {
-    async fn start(token: Option<&str>) -> Self {
-        Self::start_with(token, "").await
-    }
-
-    /// With more at the end of the file.
-    async fn start_with(token: Option<&str>, more: &str) -> Self {
-        let (sip, http) = (free(), free());
-        let servers: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state.toml");
-        let token = token.map(|token| format!("token = \"{token}\"")).unwrap_or_default();
-        let mut text = format!(
-            "[sip]\nudp = [\"{sip}\"]\ntcp = [\"{sip}\"]\n[dispatcher]\nsecret = \"sixteen characters\"\npersist = {state:?}\n\
-             [http]\nlisten = \"{http}\"\n{token}\n[probe]\nenabled = false\n[[set]]\nname = \"all\"\n"
-        );
-        for (number, server) in servers.iter().enumerate() {
-            let address = server.local_addr().unwrap();
-            text.push_str(&format!("[[set.destination]]\nname = \"node-{number}\"\naddress = \"{address}\"\n"));
-        }
-        text.push_str(more);
-        let path = folder.path().join("dispatcher.toml");
-        std::fs::write(&path, text).unwrap();
-        let server = Server::start(Config::read(&path).unwrap(), Some(path)).await.unwrap();
-        Self { sip, http, servers, folder, server }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("dispatcher.toml")
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
-        let (http, length) = (self.http, body.len());
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        );
-        let asking = tokio::task::spawn_blocking(move || {
-            let mut stream = TcpStream::connect(http).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-            (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
-        });
-        asking.await.unwrap()
-    }
-
-    async fn command(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        self.ask(method, path, "X-Requested-By: test\r\nContent-Type: application/json\r\n", body).await
-    }
-
-    async fn status(&self) -> Value {
-        serde_json::from_str(&self.ask("GET", "/status", "", "").await.1).unwrap()
-    }
-
-    async fn states(&self) -> Vec<(String, String)> {
-        let status = self.status().await;
-        let text = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
-        status["destinations"].as_array().unwrap().iter().map(|it| (text(it, "name"), text(it, "state"))).collect()
-    }
-}
-
-fn invite(call: &str, local: SocketAddr, transport: &str) -> String {
-    format!(
-        "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK{call};rport\r\nMax-Forwards: 70\r\n\
-         From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>\r\nCall-ID: {call}\r\nCSeq: 1 INVITE\r\n\
-         Contact: <sip:alice@{local}>\r\nContent-Length: 3\r\n\r\nabc"
-    )
-}
-
-/// Whichever of the servers gets something first, and what.
-fn first(servers: &[UdpSocket]) -> (usize, String, SocketAddr) {
-    let end = Instant::now() + PATIENCE;
-    let mut buffer = vec![0; 65_535];
-    loop {
-        for (number, server) in servers.iter().enumerate() {
-            server.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-            if let Ok((length, source)) = server.recv_from(&mut buffer) {
-                return (number, String::from_utf8(buffer[..length].to_vec()).unwrap(), source);
-            }
-        }
-        assert!(Instant::now() < end, "nothing came");
-    }
-}
-
-/// A 200 to a request as a server would make it.
-fn answer(request: &str) -> String {
-    let kept = request.split("\r\n").filter(|line| {
-        ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Record-Route:"].iter().any(|name| line.starts_with(name))
-    });
-    let lines: Vec<&str> = kept.collect();
-    format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"))
-}
-
-fn rewrite(path: &Path, change: impl FnOnce(String) -> String) {
-    let text = std::fs::read_to_string(path).unwrap();
-    std::fs::write(path, change(text)).unwrap();
-}
+use support::{PATIENCE, Program, answer, first, free, invite, named, rewrite, until, visit};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn destinations_are_listed_added_removed_drained_and_explained() {
@@ -280,42 +161,6 @@ async fn calls_by_udp_and_by_tcp_in_fragments_reach_a_server_and_their_answers_t
     program.server.stop().await;
 }
 
-/// Whatever a server of TCP that says its name and listens sends; it ends with the test.
-fn named(name: &'static str) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let _ = stream.write_all(name.as_bytes());
-                let _ = stream.read(&mut [0]);
-            });
-        }
-    });
-    address
-}
-
-/// Connects, and which server that is.
-fn visit(front: SocketAddr) -> (TcpStream, char) {
-    let mut stream = TcpStream::connect(front).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut name = [0];
-    stream.read_exact(&mut name).unwrap();
-    (stream, char::from(name[0]))
-}
-
-async fn until(what: &str, program: &Program, is: impl Fn(&Value) -> bool) -> Value {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let status = program.status().await;
-        if is(&status) {
-            return status;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}: {status}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_balanced_and_commanded_as_calls_are() {
     let (front, a, b) = (free(), named("a"), named("b"));
@@ -381,4 +226,68 @@ async fn servers_of_connections_and_their_states_are_kept() {
     assert!((0..3).all(|_| visit(front).1 == 'b'));
     server.stop().await;
     drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_answers_with_garbage_by_udp_or_down_a_connection_harms_no_other_call() {
+    // One that says nonsense to whoever connects, and what a proxy must not take for an answer.
+    let nonsense = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nonsense.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in nonsense.incoming().flatten() {
+            let _ = stream.read(&mut [0; 65_535]);
+            let _ = stream.write_all(b"SIP/2.0 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n\0\xff\xfe");
+        }
+    });
+    let more = format!(
+        "[[set]]\nname = \"odd\"\ndomains = [\"odd.test\"]\n[[set.destination]]\nname = \"odd\"\naddress = \"{address}\"\ntransport = \"tcp\"\n"
+    );
+    let program = Program::start_with(None, &more).await;
+    let (sip, servers) = (program.sip, program.servers);
+    let outcome = tokio::task::spawn_blocking(move || {
+        let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+        caller.set_read_timeout(Some(PATIENCE)).unwrap();
+        let local = caller.local_addr().unwrap();
+        let odd = invite("odd", local, "UDP").replace("INVITE sip:bob@example.com", "INVITE sip:bob@odd.test");
+        caller.send_to(odd.as_bytes(), sip).unwrap();
+        caller.send_to(invite("good", local, "UDP").as_bytes(), sip).unwrap();
+        let (server, request, source) = first(&servers);
+        let right = answer(&request);
+        let foreign = right.replacen("\r\nVia:", "\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnever\r\nVia:", 1);
+        for garbage in [
+            b"".as_slice(),
+            b"\0\0\0\0",
+            b"SIP/2.0 200",
+            b"SIP/2.0 999999 OK\r\n\r\n",
+            b"SIP/2.0 200 OK\r\nVia: \r\n\r\n",
+            &right.as_bytes()[..right.len() / 2],
+            foreign.as_bytes(),
+            &[b'A'; 60_000],
+        ] {
+            servers[server].send_to(garbage, source).unwrap();
+        }
+        servers[server].send_to(right.as_bytes(), source).unwrap();
+        let mut buffer = [0; 65_535];
+        let (length, _) = caller.recv_from(&mut buffer).unwrap();
+        let heard = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        // Whatever came of the garbage, the caller hears the one right answer and nothing else.
+        caller.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        (heard, caller.recv_from(&mut buffer).is_err())
+    });
+    let (heard, is_alone) = outcome.await.unwrap();
+    assert!(heard.starts_with("SIP/2.0 200 OK\r\n") && heard.contains("Call-ID: good"), "{heard}");
+    assert!(is_alone, "something else came");
+    assert_eq!(program_health(program.http).await, 200);
+    program.server.stop().await;
+}
+
+async fn program_health(http: SocketAddr) -> u16 {
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(http).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
+    });
+    asking.await.unwrap()
 }

@@ -17,8 +17,8 @@ use crate::resolve::{Answer, Kind, Naptr, Question, Record, Srv};
 /// How long a server that does not say how long there is nothing is believed.
 const NEGATIVE: Duration = Duration::from_secs(30);
 
-/// Asks one question.
-pub(super) async fn ask(resolver: &TokioResolver, question: &Question) -> Answer {
+/// Asks one question of [`resolve`](crate::resolve), for whoever has a use for records outside an endpoint.
+pub async fn ask(resolver: &TokioResolver, question: &Question) -> Answer {
     let kind = match question.kind {
         Kind::Naptr => RecordType::NAPTR,
         Kind::Srv => RecordType::SRV,

@@ -49,6 +49,8 @@ mod websocket;
 use std::time::Instant;
 
 #[cfg(feature = "dns")]
+pub use dns::ask;
+#[cfg(feature = "dns")]
 pub use hickory_resolver;
 #[cfg(feature = "tls")]
 pub use rustls;

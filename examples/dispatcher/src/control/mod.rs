@@ -3,7 +3,7 @@
 mod journal;
 mod status;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,9 @@ use sip_proxy::stateless::Label;
 pub use status::{BalancerStatus, DestinationStatus, DrainStatus, LatencyStatus, Status};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use crate::config::{BalancerConfig, Config, ConfigError, DestinationConfig, ServerConfig, SetConfig, balancers, list};
+use crate::config::{
+    BalancerConfig, Config, ConfigError, DestinationConfig, ServerConfig, Service, SetConfig, balancers, list,
+};
 use crate::l4::{self, Balancer};
 use crate::meters::{self, BOUNDS, Counted, Meters};
 use crate::persist::{self, Kept};
@@ -34,6 +36,7 @@ struct Inner {
     meters: Vec<Arc<Meters>>,
     l4: Vec<(Arc<str>, Balancer)>,
     kept: Mutex<Kept>,
+    services: watch::Sender<BTreeSet<Service>>,
     journal: Mutex<VecDeque<Line>>,
     path: Option<PathBuf>,
     persist: Option<PathBuf>,
@@ -58,6 +61,9 @@ pub enum CommandError {
     /// There is no such destination.
     #[error("there is no destination {0:?}")]
     NoDestination(String),
+    /// It would be back with the next answer of the domain name system.
+    #[error("{0:?} comes from DNS: disable it instead")]
+    FromDns(String),
     /// There is no such set.
     #[error("there is no set {0:?}")]
     NoSet(String),
@@ -97,6 +103,7 @@ impl Control {
             shards,
             meters,
             l4,
+            services: watch::Sender::new(kept.services()),
             kept: Mutex::new(kept.clone()),
             journal: Mutex::new(VecDeque::new()),
             path,
@@ -107,7 +114,7 @@ impl Control {
         let control = Self { inner: Arc::new(inner) };
         control.load_servers(&kept.l4);
         tokio::spawn(journal::keep(control.inner.clone(), events, connections));
-        let list = list(&kept.sets).map_err(wrong)?;
+        let list = list(&kept.filled()).map_err(wrong)?;
         control.tell(|| Command::Load(list.clone())).await;
         for (name, state) in &kept.states {
             let name: Arc<str> = name.as_str().into();
@@ -241,7 +248,8 @@ impl Control {
     /// # Errors
     /// When there is no such destination.
     pub async fn remove(&self, name: &str) -> Result<(), CommandError> {
-        self.change(|Kept { sets, l4, .. }| {
+        self.change(|Kept { sets, l4, found, .. }| {
+            let is_from_dns = found.values().flatten().any(|it| it.name() == name);
             let mut found = false;
             for set in sets {
                 let before = set.destinations.len();
@@ -253,7 +261,11 @@ impl Control {
                 balancer.servers.retain(|server| server.name() != name);
                 found |= balancer.servers.len() < before;
             }
-            if found { Ok(()) } else { Err(CommandError::NoDestination(name.to_owned())) }
+            match found {
+                true => Ok(()),
+                false if is_from_dns => Err(CommandError::FromDns(name.to_owned())),
+                false => Err(CommandError::NoDestination(name.to_owned())),
+            }
         })
         .await
     }
@@ -281,12 +293,15 @@ impl Control {
         let mut kept = self.inner.kept.lock().await;
         let mut changed = kept.clone();
         change(&mut changed)?;
-        let list = list(&changed.sets)?;
+        let services: BTreeSet<String> = changed.services().iter().map(Service::key).collect();
+        changed.found.retain(|key, _| services.contains(key));
+        let list = list(&changed.filled())?;
         balancers(&changed.l4)?;
-        let names: Vec<String> = addresses(&changed).map(|(name, _)| name).collect();
+        let names: BTreeSet<String> = places(&changed).into_iter().map(|place| place.name).collect();
         changed.states.retain(|name, _| names.contains(name));
         self.keep(&changed)?;
         *kept = changed;
+        drop(self.inner.services.send_replace(kept.services()));
         self.load_servers(&kept.l4);
         self.tell(|| Command::Load(list.clone())).await;
         Ok(())
@@ -296,7 +311,35 @@ impl Control {
         self.inner.persist.as_deref().map_or(Ok(()), |path: &Path| persist::write(path, kept))
     }
 
-    /// The sets as they are.
+    /// Tells which services are asked for.
+    pub(crate) fn services(&self) -> watch::Receiver<BTreeSet<Service>> {
+        self.inner.services.subscribe()
+    }
+
+    /// What a service had when it was asked last.
+    pub(crate) async fn known(&self, service: &Service) -> Vec<DestinationConfig> {
+        self.inner.kept.lock().await.found.get(&service.key()).cloned().unwrap_or_default()
+    }
+
+    /// Takes what a service has now.
+    pub(crate) async fn found(
+        &self,
+        service: &Service,
+        destinations: Vec<DestinationConfig>,
+    ) -> Result<(), CommandError> {
+        self.change(|kept| {
+            kept.found.insert(service.key(), destinations);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes into the journal.
+    pub(crate) async fn note(&self, what: String) {
+        journal::note(&self.inner, Line { at: wall(), destination: None, what }).await;
+    }
+
+    /// The sets as they are configured.
     pub async fn sets(&self) -> Vec<SetConfig> {
         self.inner.kept.lock().await.sets.clone()
     }
@@ -357,19 +400,35 @@ impl Control {
     }
 }
 
-/// Names and addresses of all destinations and servers.
-fn addresses(kept: &Kept) -> impl Iterator<Item = (String, SocketAddr)> {
-    let destinations = kept.sets.iter().flat_map(|set| &set.destinations).map(|it| (it.name(), it.address));
-    let servers = kept.l4.iter().flat_map(|balancer| &balancer.servers).map(|it| (it.name(), it.address));
-    destinations.chain(servers)
+/// A destination or server, by all that it is called.
+struct Place {
+    name: String,
+    address: SocketAddr,
+    /// The name of its host, when it is known by one.
+    host: Option<String>,
+}
+
+/// All destinations and servers.
+fn places(kept: &Kept) -> Vec<Place> {
+    let filled = kept.filled();
+    let destinations = filled.iter().flat_map(|set| &set.destinations).map(|it| Place {
+        name: it.name(),
+        address: it.address,
+        host: it.attributes.get("host").cloned(),
+    });
+    let servers = kept.l4.iter().flat_map(|balancer| &balancer.servers);
+    destinations.chain(servers.map(|it| Place { name: it.name(), address: it.address, host: None })).collect()
 }
 
 /// The names of those that a host stands for.
 fn matching(kept: &Kept, host: &str) -> Vec<String> {
     let address: Option<SocketAddr> = host.parse().ok();
     let ip: Option<IpAddr> = host.parse().ok();
-    let is_meant = |(name, it): &(String, SocketAddr)| name == host || Some(*it) == address || Some(it.ip()) == ip;
-    let mut names: Vec<String> = addresses(kept).filter(is_meant).map(|(name, _)| name).collect();
+    let is_meant = |it: &Place| {
+        let is_host = it.host.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host));
+        it.name == host || is_host || Some(it.address) == address || Some(it.address.ip()) == ip
+    };
+    let mut names: Vec<String> = places(kept).into_iter().filter(is_meant).map(|place| place.name).collect();
     names.sort();
     names.dedup();
     names

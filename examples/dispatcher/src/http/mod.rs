@@ -127,6 +127,7 @@ impl IntoResponse for CommandError {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::NoDestination(_) | Self::NoSet(_) => StatusCode::NOT_FOUND,
+            Self::FromDns(_) => StatusCode::CONFLICT,
             Self::Config(_) | Self::NoFile => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Persist(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Ending => StatusCode::SERVICE_UNAVAILABLE,

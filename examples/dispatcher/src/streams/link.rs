@@ -40,9 +40,12 @@ impl Link {
         Self::new(socket, tls.map(Connection::Server), true)
     }
 
-    /// A connection that is opened.
-    pub(super) fn connect(remote: SocketAddr, tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
-        let name = ServerName::IpAddress(remote.ip().to_canonical().into());
+    /// A connection that is opened. The other side's certificate has this name, or its address.
+    pub(super) fn connect(remote: SocketAddr, tls: Option<Arc<ClientConfig>>, name: Option<&str>) -> io::Result<Self> {
+        let name = match name {
+            Some(name) => ServerName::try_from(name.to_owned()).map_err(io::Error::other)?,
+            None => ServerName::IpAddress(remote.ip().to_canonical().into()),
+        };
         let tls = tls.map(|config| ClientConnection::new(config, name)).transpose().map_err(io::Error::other)?;
         Self::new(TcpStream::connect(remote)?, tls.map(Connection::Client), false)
     }

@@ -398,7 +398,8 @@ impl Streams {
             Transport::Tls => Some(self.client.clone()?),
             _ => None,
         };
-        let link = Link::connect(hop.remote, tls).ok();
+        let name = self.worker.names.get(&hop.remote).map(|name| &**name);
+        let link = Link::connect(hop.remote, tls, name).ok();
         let limits = self.limits;
         let number = link.and_then(|link| {
             self.insert(link, Connection::new(now, hop.transport, hop.listener, hop.remote, false, limits))

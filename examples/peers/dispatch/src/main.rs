@@ -9,6 +9,7 @@
 mod floor;
 mod generator;
 mod process;
+mod quota;
 mod server;
 
 use std::net::SocketAddr;
@@ -25,9 +26,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["floor", front, back] => floor::run(front.parse().expect("an address"), back.parse().expect("an address")),
+        ["quota", program] => quota::compare(Path::new(program), Duration::from_secs(4)),
         [program] => compare(Path::new(program), Duration::from_secs(2)),
         [program, seconds] => compare(Path::new(program), Duration::from_secs_f64(seconds.parse().expect("seconds"))),
-        _ => eprintln!("usage: peers-dispatch PROGRAM [SECONDS A RUN]"),
+        _ => eprintln!("usage: peers-dispatch PROGRAM [SECONDS A RUN]\n       peers-dispatch quota PROGRAM"),
     }
 }
 

@@ -111,6 +111,11 @@ impl Forwarder {
         pages.sum::<u64>() * 4
     }
 
+    /// The numbers of all its processes.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.processes().iter().filter_map(|fields| fields[0].parse().ok()).collect()
+    }
+
     /// Of each process of the group its number, then the fields of `/proc/N/stat` after its name.
     fn processes(&self) -> Vec<Vec<String>> {
         let group = self.child.id().to_string();
