@@ -550,7 +550,7 @@ impl SrvConfig {
         let (Some(service), Some(protocol)) = (labels.first(), labels.get(1)) else {
             return Err(ConfigError::Sense("[[set.srv]]: a name is like _sip._udp.example.com"));
         };
-        if labels.len() < 3 || name.len() > 253 || !labels.iter().all(|label| is_label(label)) {
+        if labels.len() < 3 || name.len() > 253 || !labels.iter().all(is_label) {
             return Err(ConfigError::Sense("[[set.srv]]: a name is like _sip._udp.example.com"));
         }
         let transport = match (self.transport.as_deref(), *service, *protocol) {

@@ -194,10 +194,9 @@ pub(crate) async fn run(control: Control, dns: Dns) {
             stays
         });
         for service in wanted {
-            if !running.contains_key(&service) {
-                let task = tasks.spawn(follow(control.clone(), dns.clone(), service.clone()));
-                running.insert(service, task);
-            }
+            let entry = running.entry(service);
+            let service = entry.key().clone();
+            entry.or_insert_with(|| tasks.spawn(follow(control.clone(), dns.clone(), service)));
         }
         tokio::select! {
             changed = services.changed() => {

@@ -1,5 +1,5 @@
 //! Destinations that a name server knows.
-#![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
+#![expect(clippy::disallowed_types, reason = "the test changes what the name server's thread says")]
 
 mod support;
 
@@ -13,14 +13,12 @@ use support::{Program, answer, first, invite, until};
 type Zone = Option<Vec<(&'static str, Ipv4Addr, u16, u16, u16)>>;
 
 /// A name server for one service.
-#[expect(clippy::disallowed_types, reason = "the test changes what the thread says")]
 struct NameServer {
     address: SocketAddr,
     zone: Arc<Mutex<Zone>>,
 }
 
 impl NameServer {
-    #[expect(clippy::disallowed_types, reason = "the test changes what the thread says")]
     fn start(zone: Zone) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
@@ -152,9 +150,7 @@ async fn destinations_come_from_srv_records_change_with_them_and_stay_when_nobod
     server.stop().await;
     dns.say(None);
     support::rewrite(&path, |text| {
-        let text =
-            text.replace(&format!("tcp = [\"{sip}\"]"), "").replace(&sip.to_string(), &support::free().to_string());
-        text
+        text.replace(&format!("tcp = [\"{sip}\"]"), "").replace(&sip.to_string(), &support::free().to_string())
     });
     let mut config = dispatcher::Config::read(&path).unwrap();
     let http = support::free();

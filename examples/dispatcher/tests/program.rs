@@ -1,5 +1,4 @@
 //! The whole program on loopback: control by HTTP, messages by UDP and TCP.
-#![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! TLS in front and behind, with certificates of an authority made on the spot.
-#![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
 
 mod support;
 

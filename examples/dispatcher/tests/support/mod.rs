@@ -1,4 +1,5 @@
 //! A dispatcher with small servers, and who asks it.
+#![expect(clippy::disallowed_methods, reason = "real sockets have real clocks")]
 #![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
 
 use std::io::{Read, Write};
