@@ -35,7 +35,7 @@ fn delimiter(body: &[u8], boundary: &[u8], from: usize) -> Option<Delimiter> {
     loop {
         let found = at + finder.find(body.get(at..)?)?;
         at = found + 1;
-        let mark = found.checked_sub(2)?;
+        let Some(mark) = found.checked_sub(2) else { continue };
         let line_start = mark == 0 || body.get(..mark).is_some_and(|before| before.ends_with(b"\r\n"));
         if !line_start || body.get(mark..found) != Some(b"--") {
             continue;
@@ -224,6 +224,15 @@ mod tests {
     fn a_boundary_that_another_begins_with_is_told_apart() {
         let body = b"--b\r\n\r\n--bb\r\nx--b\r\n --b\r\n--b-\r\n--b--c\r\n--b--";
         assert_eq!(bodies(&parse(body, "b").unwrap()), [b"--bb\r\nx--b\r\n --b\r\n--b-\r\n--b--c"]);
+    }
+
+    #[test]
+    fn a_preamble_that_begins_with_the_boundary_hides_no_part() {
+        for preamble in [&b""[..], b"b", b"-b", b"b--b", b"bb\r\n"] {
+            let body = [preamble, b"\r\n--b\r\n\r\none\r\n--b--"].concat();
+            let multipart = Multipart::parse(&body.into(), b"b", &Bounds::default()).unwrap();
+            assert_eq!(bodies(&multipart), [b"one"]);
+        }
     }
 
     #[test]

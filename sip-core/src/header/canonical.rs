@@ -66,10 +66,22 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::header::Known;
 
     #[test]
     fn every_type_has_a_name_of_its_own() {
         assert_eq!(TYPED.iter().collect::<HashSet<_>>().len(), TYPED.len());
+    }
+
+    #[test]
+    fn the_page_of_headers_lists_every_name_that_has_no_type() {
+        let page: String = include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("//!")).collect();
+        let (_, raw) = page.split_once("Every other header").unwrap();
+        for name in Known::LONG {
+            let listed = raw.contains(&format!("`{name}`"));
+            let typed = TYPED.iter().any(|typed| typed.as_str() == *name);
+            assert!(listed != typed, "{name} is typed: {typed}, listed as raw: {listed}");
+        }
     }
 
     #[test]

@@ -23,8 +23,16 @@
 //! | RFC 7339, 3581 | parameters of [`Via`]: [`Via::overload_control`], [`Via::rport`] |
 //! | RFC 7615 | [`ProxyAuthenticationInfo`] |
 //!
-//! Every other header is read as a raw value, those registered with IANA too: [`HeaderName`] has constants for their names,
-//! and [`TYPED`] lists the ones that have a type. A type of one's own implements [`TypedHeader`].
+//! Every other header is read as a raw value. [`HeaderName`] has constants for the names of these:
+//! `Additional-Identity`, `Answer-Mode`, `Attestation-Info`, `Cellular-Network-Info`, `Content-ID`, `Encryption`, `Hide`,
+//! `Identity-Info`, `Origination-Id`, `P-Answer-State`, `P-Asserted-Service`, `P-Charge-Info`, `P-DCS-Billing-Info`,
+//! `P-DCS-LAES`, `P-DCS-OSPS`, `P-DCS-Redirect`, `P-DCS-Trace-Party-ID`, `P-Media-Authorization`, `P-Preferred-Service`,
+//! `P-Private-Network-Indication`, `P-Profile-Key`, `P-Refused-URI-List`, `P-User-Database`, `Permission-Missing`,
+//! `Policy-Contact`, `Policy-ID`, `Priority-Share`, `Priv-Answer-Mode`, `Refer-Events-At`, `Relayed-Charge`,
+//! `Remote-Party-ID`, `Resource-Share`, `Response-Key`, `Response-Source`, `Restoration-Info`, `Service-Interact-Info`,
+//! `Suppress-If-Match`, `Trigger-Consent`.
+//!
+//! [`TYPED`] lists the names that have a type. A type of one's own implements [`TypedHeader`].
 
 mod accept;
 mod accept_contact;

@@ -32,7 +32,7 @@ macro_rules! header_names {
 
         impl Known {
             const ALL: &'static [Self] = &[$(Self::$variant),*];
-            const LONG: &'static [&'static str] = &[$($long),*];
+            pub(super) const LONG: &'static [&'static str] = &[$($long),*];
             const COMPACT: &'static [Option<u8>] = &[$($compact),*];
 
             const fn long(self) -> &'static str {
