@@ -19,6 +19,7 @@ mod names;
 mod recent;
 pub mod resolve;
 mod session;
+mod stateless;
 pub mod stun;
 mod transaction;
 mod transport;
@@ -31,4 +32,5 @@ pub use endpoint::{
 };
 /// The messages that are sent and received here, so that one dependency is enough.
 pub use sip_core;
+pub use stateless::Stateless;
 pub use transport::{ConnectionId, Destination, Flow, ListenerConfig, ListenerId, Source, Target, Transport};

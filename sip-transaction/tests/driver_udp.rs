@@ -1,5 +1,6 @@
 //! Datagrams over real sockets on loopback: batches, times, classes, listeners and the addresses that they advertise.
 #![cfg(feature = "tokio")]
+#![expect(clippy::disallowed_methods, reason = "the driver owns the clock")]
 
 mod support;
 

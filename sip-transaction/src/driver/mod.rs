@@ -39,6 +39,7 @@ mod connection;
 #[cfg(feature = "dns")]
 mod dns;
 mod handle;
+mod shards;
 mod sockets;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -58,6 +59,7 @@ pub use rustls;
 pub use websocket::{Check, Upgrade, WebSocketConfig};
 
 pub use handle::{Events, Handle, Stopped, spawn};
+pub use shards::shards;
 pub use sockets::{Arrival, Incoming, SocketConfig, SocketCounters, Sockets};
 
 #[cfg(doc)]

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 use super::connection::{self, Connection, Opening, Secrets};
 use super::now;
+use super::shards::Crew;
+use super::udp::readable::Readable;
 use super::udp::{self, BATCH, Datagram, Udp, UdpConfig};
 #[cfg(feature = "ws")]
 use super::websocket::WebSocketConfig;
@@ -69,6 +70,8 @@ pub struct SocketCounters {
     pub accept_errors: u64,
     /// Connections that were closed because their reader did not read.
     pub slow_readers: u64,
+    /// Datagrams for other shards that those had no room for.
+    pub not_handed_over: u64,
 }
 
 /// What [`Sockets::recv`] brings.
@@ -112,10 +115,7 @@ impl Incoming {
 #[derive(Debug)]
 enum Listening {
     Udp {
-        /// Only waited for.
-        readiness: UdpSocket,
-        /// The same socket.
-        udp: Udp,
+        udp: Readable,
         /// What is to be sent with the next batch.
         outgoing: Vec<(SocketAddr, Bytes)>,
     },
@@ -151,6 +151,8 @@ pub struct Sockets {
     has_outgoing: bool,
     /// Wakes for the timeouts of [`recv_until`](Self::recv_until).
     alarm: Option<Pin<Box<Sleep>>>,
+    /// The other shards, when there are some.
+    crew: Option<Crew>,
     /// Where to begin to look, so that no socket starves another.
     turn: usize,
     counters: SocketCounters,
@@ -160,6 +162,10 @@ impl Sockets {
     /// No sockets yet.
     #[must_use]
     pub fn new(config: SocketConfig) -> Self {
+        Self::of_shard(config, None)
+    }
+
+    pub(super) fn of_shard(config: SocketConfig, crew: Option<Crew>) -> Self {
         let (arriving, arrivals) = mpsc::channel(1_024);
         Self {
             config,
@@ -182,6 +188,7 @@ impl Sockets {
             batch_of: ListenerId(0),
             has_outgoing: false,
             alarm: None,
+            crew,
             turn: 0,
             counters: SocketCounters::default(),
         }
@@ -280,10 +287,12 @@ impl Sockets {
     fn listen(&mut self, transport: Transport, address: SocketAddr) -> io::Result<ListenerConfig> {
         let SocketConfig { receive_buffer, send_buffer, is_shared, dscp, .. } = self.config;
         let local = if transport == Transport::Udp {
-            let udp = Udp::bind(address, &UdpConfig { receive_buffer, send_buffer, is_shared, dscp })?;
-            let readiness = UdpSocket::from_std(udp.socket().try_clone()?)?;
+            let udp = Udp::bind(
+                address,
+                &UdpConfig { receive_buffer, send_buffer, is_shared, dscp, ..UdpConfig::default() },
+            )?;
             let local = udp.local()?;
-            self.listeners.push(Listening::Udp { readiness, udp, outgoing: Vec::new() });
+            self.listeners.push(Listening::Udp { udp: Readable::new(udp)?, outgoing: Vec::new() });
             local
         } else {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -323,7 +332,7 @@ impl Sockets {
     /// When there is no such listener, it is no class, or the system refuses.
     pub fn set_dscp(&mut self, listener: ListenerId, dscp: u8) -> io::Result<()> {
         match self.listeners.get(usize::from(listener.0)) {
-            Some(Listening::Udp { udp, .. }) => udp.set_dscp(dscp),
+            Some(Listening::Udp { udp, .. }) => udp.get().set_dscp(dscp),
             Some(Listening::Stream { listener, local, .. }) => {
                 udp::set_dscp(SockRef::from(listener), local.is_ipv6(), dscp)
             }
@@ -399,6 +408,12 @@ impl Sockets {
         }
     }
 
+    /// The number of the [shard](super::shards) that a Call-ID belongs to.
+    #[must_use]
+    pub fn shard_of(&self, call_id: &[u8]) -> usize {
+        self.crew.as_ref().map_or(0, |crew| crew.shard_of(call_id))
+    }
+
     /// What happened to sockets that no machine is told of.
     #[must_use]
     pub const fn counters(&self) -> SocketCounters {
@@ -415,7 +430,7 @@ impl Sockets {
                 && !outgoing.is_empty()
             {
                 // Like a loss in the network: transactions retransmit.
-                self.counters.datagrams_dropped += udp.send(outgoing);
+                self.counters.datagrams_dropped += udp.get().send(outgoing);
                 outgoing.clear();
             }
         }
@@ -465,13 +480,13 @@ impl Sockets {
             return Poll::Ready(Arrival::Input(input));
         }
         self.flush();
-        let places = self.listeners.len() + 1;
+        let places = self.listeners.len() + 2;
         for step in 0..places {
             let place = (self.turn + step) % places;
-            let arrival = if place == self.listeners.len() {
-                self.poll_connections(context)
-            } else {
-                self.poll_listener(place, context)
+            let arrival = match place.checked_sub(self.listeners.len()) {
+                None => self.poll_listener(place, context),
+                Some(0) => self.poll_connections(context),
+                Some(_) => self.poll_crew(context),
             };
             if let Poll::Ready(arrival) = arrival {
                 self.turn = place + 1;
@@ -531,34 +546,37 @@ impl Sockets {
         }
     }
 
+    fn poll_crew(&mut self, context: &mut Context<'_>) -> Poll<Arrival> {
+        let Some(crew) = &mut self.crew else { return Poll::Pending };
+        self.ready.extend(std::task::ready!(crew.poll_recv(context)));
+        match self.ready.pop_front() {
+            Some(input) => Poll::Ready(Arrival::Input(input)),
+            None => Poll::Pending,
+        }
+    }
+
     fn poll_listener(&mut self, place: usize, context: &mut Context<'_>) -> Poll<Arrival> {
         let Ok(listener) = u16::try_from(place).map(ListenerId) else { return Poll::Pending };
         match self.listeners.get_mut(place) {
-            Some(Listening::Udp { readiness, udp, .. }) => loop {
-                if let Err(error) = std::task::ready!(readiness.poll_recv_ready(context)) {
-                    tracing::debug!(%error, "socket not ready");
-                    return Poll::Pending;
-                }
-                let mut received = Ok(0);
-                let _ = readiness.try_io(Interest::READABLE, || {
-                    received = udp.receive(&mut self.batch);
-                    match &received {
-                        // Less than a whole batch: the next one is worth waiting for.
-                        Ok(count) if *count < BATCH => Err(io::ErrorKind::WouldBlock.into()),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            Err(io::ErrorKind::WouldBlock.into())
-                        }
-                        _ => Ok(()),
-                    }
-                });
+            Some(Listening::Udp { udp, .. }) => loop {
+                let received = std::task::ready!(udp.poll_receive(context, &mut self.batch));
                 match received {
                     Ok(_) => {
                         self.batch_of = listener;
+                        if let Some(crew) = &mut self.crew {
+                            for _ in 0..self.batch.len() {
+                                let Some(datagram) = self.batch.pop_front() else { break };
+                                match crew.sort(&datagram.payload) {
+                                    Some(leaving) => leaving.push(input(listener, datagram)),
+                                    None => self.batch.push_back(datagram),
+                                }
+                            }
+                            self.counters.not_handed_over += crew.hand_over();
+                        }
                         if let Some(datagram) = self.batch.pop_front() {
                             return Poll::Ready(Arrival::Input(input(listener, datagram)));
                         }
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     // Some systems report here that an earlier datagram did not arrive.
                     Err(error) => {
                         self.counters.receive_errors += 1;

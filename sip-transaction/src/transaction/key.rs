@@ -98,10 +98,23 @@ impl Secret {
 
     /// A tag for a response to a request that no state is kept of: the same each time it comes.
     pub(crate) fn stateless_tag(&self, request: &Request) -> String {
+        let value = |name| request.headers().get(&name).unwrap_or_default();
+        let tag = self.tag(&[&value(HeaderName::CALL_ID), &value(HeaderName::FROM)]);
+        String::from_utf8_lossy(&tag).into_owned()
+    }
+
+    /// The tag of an answer to a request of these headers, of which no state is kept.
+    pub(crate) fn tag(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut hash = self.hasher(b'T');
-        hash.write(&request.headers().get(&HeaderName::CALL_ID).unwrap_or_default());
-        hash.write(&request.headers().get(&HeaderName::FROM).unwrap_or_default());
-        format!("{:016x}", finish(&hash).0 as u64)
+        for part in parts {
+            hash.write(part);
+        }
+        let mut rest = finish(&hash).0 as u64;
+        std::array::from_fn(|_| {
+            rest = rest.rotate_left(4);
+            let digit = (rest & 15) as u8;
+            if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        })
     }
 
     fn by_branch(&self, branch: &[u8], via: &Via, method: &Method) -> Key {

@@ -7,8 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod floor;
-mod generator;
-mod process;
+mod forwarders;
 mod quota;
 mod server;
 
@@ -16,11 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use generator::{Measured, measure};
-use process::{Forwarder, Processor};
-
-const RUNS: usize = 5;
-const WINDOW: usize = 64;
+use peers_kit::{Kind, Load, Program, RUNS, Row, WINDOW, measure, median, run};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,15 +28,6 @@ fn main() {
     }
 }
 
-/// The medians of several runs.
-struct Row {
-    rate: f64,
-    user: f64,
-    system: f64,
-    p99: f64,
-    lost: f64,
-}
-
 fn compare(program: &Path, span: Duration) {
     for tcp in [false, true] {
         let name = if tcp { "TCP" } else { "UDP" };
@@ -52,19 +38,19 @@ fn compare(program: &Path, span: Duration) {
         let back: Vec<SocketAddr> = (0..2).map(|_| server::start(tcp)).collect();
         let front: SocketAddr = "127.0.0.1:15960".parse().expect("an address");
         let mut limit = 0.0;
-        let mut makers: Vec<(&str, Box<dyn Fn() -> Forwarder>)> = vec![
+        let mut makers: Vec<(&str, Box<dyn Fn() -> Program>)> = vec![
             (
                 "Kamailio 5.6, one child",
                 Box::new({
                     let back = back.clone();
-                    move || Forwarder::kamailio(front, &back, tcp)
+                    move || forwarders::kamailio(front, &back, tcp)
                 }),
             ),
             (
                 "ours, one shard",
                 Box::new({
                     let back = back.clone();
-                    move || Forwarder::ours(program, front, &back, tcp, 1)
+                    move || forwarders::ours(program, front, &back, tcp, 1)
                 }),
             ),
         ];
@@ -74,10 +60,10 @@ fn compare(program: &Path, span: Duration) {
                 "ours, two shards",
                 Box::new({
                     let back = back.clone();
-                    move || Forwarder::ours(program, front, &back, tcp, 2)
+                    move || forwarders::ours(program, front, &back, tcp, 2)
                 }),
             ));
-            makers.push(("bare forwarder", Box::new(move || Forwarder::floor(front, back[0]))));
+            makers.push(("bare forwarder", Box::new(move || forwarders::floor(front, back[0]))));
         }
         for (who, make) in &makers {
             for part in [1.0, 0.8, 0.5, 0.2] {
@@ -85,8 +71,9 @@ fn compare(program: &Path, span: Duration) {
                 let forwarder = make();
                 forwarder.wait(front, tcp);
                 // Warm first.
-                measure(front, tcp, WINDOW, rate, Duration::from_millis(300));
-                let mut runs: Vec<Row> = (0..RUNS).map(|_| run(&forwarder, front, tcp, rate, span)).collect();
+                let load = Load { front, tcp, kind: Kind::Invite, window: WINDOW, rate, span };
+                measure(&Load { span: Duration::from_millis(300), ..load });
+                let mut runs: Vec<Row> = (0..RUNS).map(|_| run(&forwarder, &load, 2)).collect();
                 let memory = forwarder.memory() as f64 / 1024.0;
                 let row = median(&mut runs);
                 if part == 1.0 && limit == 0.0 {
@@ -105,34 +92,5 @@ fn compare(program: &Path, span: Duration) {
                 );
             }
         }
-    }
-}
-
-fn run(forwarder: &Forwarder, front: SocketAddr, tcp: bool, rate: Option<f64>, span: Duration) -> Row {
-    let before = forwarder.processor();
-    let Measured { answered, lost, p99, took } = measure(front, tcp, WINDOW, rate, span);
-    let after = forwarder.processor();
-    let messages = (answered * 2) as f64;
-    let each = |time: fn(&Processor) -> Duration| (time(&after) - time(&before)).as_secs_f64() * 1e6 / messages;
-    Row {
-        rate: messages / took.as_secs_f64(),
-        user: each(|it| it.user),
-        system: each(|it| it.system),
-        p99: p99.as_secs_f64() * 1e6,
-        lost: lost as f64 / (answered + lost).max(1) as f64,
-    }
-}
-
-fn median(runs: &mut [Row]) -> Row {
-    let mut middle = |value: fn(&Row) -> f64| {
-        runs.sort_by(|a, b| value(a).total_cmp(&value(b)));
-        value(&runs[runs.len() / 2])
-    };
-    Row {
-        rate: middle(|it| it.rate),
-        user: middle(|it| it.user),
-        system: middle(|it| it.system),
-        p99: middle(|it| it.p99),
-        lost: middle(|it| it.lost),
     }
 }

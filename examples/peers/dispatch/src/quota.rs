@@ -7,7 +7,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::process::Forwarder;
+use peers_kit::Program;
+
+use crate::forwarders;
 use crate::server;
 
 /// The quota of the testbed: 30 mCPU.
@@ -103,9 +105,9 @@ pub fn compare(program: &Path, span: Duration) {
     println!("|---|---|---|---|---|");
     let back: Vec<SocketAddr> = (0..2).map(|_| server::start(false)).collect();
     let front: SocketAddr = "127.0.0.1:15961".parse().expect("an address");
-    let makers: [(&str, &dyn Fn() -> Forwarder); 2] = [
-        ("Kamailio 5.6, one child", &|| Forwarder::kamailio(front, &back, false)),
-        ("ours, one shard", &|| Forwarder::ours(program, front, &back, false, 1)),
+    let makers: [(&str, &dyn Fn() -> Program); 2] = [
+        ("Kamailio 5.6, one child", &|| forwarders::kamailio(front, &back, false)),
+        ("ours, one shard", &|| forwarders::ours(program, front, &back, false, 1)),
     ];
     for (who, make) in makers {
         let mut found: Vec<(f64, Outcome)> = (0..SEARCHES).map(|_| search(make, front, span)).collect();
@@ -124,7 +126,7 @@ pub fn compare(program: &Path, span: Duration) {
 }
 
 /// The highest rate of transactions that is borne, and how.
-fn search(make: &dyn Fn() -> Forwarder, front: SocketAddr, span: Duration) -> (f64, Outcome) {
+fn search(make: &dyn Fn() -> Program, front: SocketAddr, span: Duration) -> (f64, Outcome) {
     let forwarder = make();
     forwarder.wait(front, false);
     let cgroup = Cgroup::new();

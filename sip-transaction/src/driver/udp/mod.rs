@@ -21,6 +21,7 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+pub(super) mod readable;
 #[cfg(any(not(target_os = "linux"), test))]
 mod single;
 
@@ -55,13 +56,15 @@ pub struct UdpConfig {
     /// Whether other sockets of this user may bind the same address with SO_REUSEPORT: the system spreads datagrams
     /// over all of them by the address that they come from.
     pub is_shared: bool,
+    /// Whether the unspecified IPv6 address takes IPv6 alone, so that the same port can be bound for IPv4 too.
+    pub is_v6_only: bool,
     /// The class in which datagrams are sent (DSCP, RFC 2474), below 64; as the system does it when `None`.
     pub dscp: Option<u8>,
 }
 
 impl Default for UdpConfig {
     fn default() -> Self {
-        Self { receive_buffer: 8 << 20, send_buffer: 4 << 20, is_shared: false, dscp: None }
+        Self { receive_buffer: 8 << 20, send_buffer: 4 << 20, is_shared: false, is_v6_only: false, dscp: None }
     }
 }
 
@@ -84,7 +87,8 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// Binds an address. The unspecified IPv6 address takes both families, any other one takes its own.
+    /// Binds an address. The unspecified IPv6 address takes both families unless the configuration says otherwise, any
+    /// other one takes its own.
     ///
     /// # Errors
     /// When the system refuses.
@@ -92,7 +96,7 @@ impl Udp {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         if address.is_ipv6() {
-            socket.set_only_v6(!address.ip().is_unspecified())?;
+            socket.set_only_v6(config.is_v6_only || !address.ip().is_unspecified())?;
         }
         if config.is_shared {
             share(&socket)?;

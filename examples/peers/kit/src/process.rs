@@ -1,51 +1,64 @@
-//! The forwarders as processes.
+//! Programs as processes, and what they use.
 
-use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running forwarder: all processes of its group.
-pub struct Forwarder {
+/// A running program: all processes of its group.
+pub struct Program {
     child: Child,
     folder: PathBuf,
 }
 
 /// Processor time that was used.
 pub struct Processor {
-    pub user: Duration,
-    pub system: Duration,
+    /// Hundredths of a second in the program, as the system guesses.
+    user: u64,
+    /// Hundredths of a second in the system for it, as the system guesses.
+    system: u64,
+    /// Both together, exactly.
+    total: Duration,
 }
 
-impl Forwarder {
-    fn start(command: &mut Command, folder: PathBuf) -> Self {
+impl Processor {
+    /// What was used since: in the program, and in the system for it. How long both took is exact, what part is whose is
+    /// known in hundredths of a second.
+    pub fn since(&self, before: &Self) -> (Duration, Duration) {
+        let (user, system) = ((self.user - before.user) as f64, (self.system - before.system) as f64);
+        let total = self.total - before.total;
+        let user = total.mul_f64(if user + system > 0.0 { user / (user + system) } else { 0.5 });
+        (user, total - user)
+    }
+}
+
+/// Kilobytes that a program holds; what several of its processes share counts once.
+pub struct Memory {
+    /// Memory of its own.
+    pub own: u64,
+    /// Memory that it shares with its children, as Kamailio does.
+    pub shared: u64,
+}
+
+impl Program {
+    /// Starts a program, which may use the folder: it is removed at the end.
+    pub fn start(command: &mut Command, folder: PathBuf) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start ({error}): is it installed?"));
         Self { child, folder }
     }
 
-    /// Kamailio: dispatcher algorithm 0 and `forward()`, one child.
-    pub fn kamailio(front: SocketAddr, back: &[SocketAddr], tcp: bool) -> Self {
+    /// Starts Kamailio with one child, no logs, and these lines of configuration, in which FOLDER is that of the files.
+    pub fn kamailio(rest: &str, files: &[(&str, &str)]) -> Self {
         let folder = folder("kamailio");
-        let mut list = String::new();
-        for address in back {
-            let transport = if tcp { ";transport=tcp" } else { "" };
-            writeln!(list, "1 sip:{address}{transport} 0 0").expect("a string");
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).expect("a file");
         }
-        std::fs::write(folder.join("list"), list).expect("a file");
-        let transports = if tcp {
-            format!("listen=tcp:{front}\ntcp_children=1\n")
-        } else {
-            format!("listen=udp:{front}\ndisable_tcp=yes\n")
-        };
         let config = format!(
-            "#!KAMAILIO\ndebug=-3\nlog_stderror=yes\nchildren=1\nauto_aliases=no\ndns=no\nrev_dns=no\n{transports}\
-             loadmodule \"pv.so\"\nloadmodule \"tm.so\"\nloadmodule \"dispatcher.so\"\nmodparam(\"dispatcher\", \"list_file\", \"{}\")\n\
-             request_route {{\n  ds_select_dst(\"1\", \"0\");\n  forward();\n}}\n",
-            folder.join("list").display()
+            "#!KAMAILIO\ndebug=-3\nlog_stderror=yes\nchildren=1\nauto_aliases=no\ndns=no\nrev_dns=no\n{}",
+            rest.replace("FOLDER", &folder.display().to_string())
         );
         let file = folder.join("kamailio.cfg");
         std::fs::write(&file, config).expect("a file");
@@ -55,32 +68,13 @@ impl Forwarder {
         Self::start(&mut command, folder)
     }
 
-    /// Ours.
-    pub fn ours(program: &Path, front: SocketAddr, back: &[SocketAddr], tcp: bool, shards: usize) -> Self {
-        let folder = folder("ours");
-        let transport = if tcp { "tcp" } else { "udp" };
-        let mut config = format!(
-            "[sip]\n{transport} = [\"{front}\"]\nshards = {shards}\nrecord_route = false\n[probe]\nenabled = false\n[[set]]\nname = \"all\"\n"
-        );
-        for address in back {
-            writeln!(config, "[[set.destination]]\naddress = \"{address}\"\ntransport = \"{transport}\"")
-                .expect("a string");
-        }
-        let file = folder.join("dispatcher.toml");
-        std::fs::write(&file, config).expect("a file");
-        let mut command = Command::new(program);
-        command.arg("--config").arg(file).args(["--log", "warn"]);
-        Self::start(&mut command, folder)
-    }
-
-    /// Nothing but sockets.
-    pub fn floor(front: SocketAddr, back: SocketAddr) -> Self {
+    /// Starts this very program with other arguments.
+    pub fn this(arguments: &[&str]) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["floor", &front.to_string(), &back.to_string()]);
-        Self::start(&mut command, folder("floor"))
+        Self::start(command.args(arguments), folder("this"))
     }
 
-    /// Waits until it forwards.
+    /// Waits until it listens.
     pub fn wait(&self, front: SocketAddr, tcp: bool) {
         let end = Instant::now() + Duration::from_secs(20);
         loop {
@@ -96,13 +90,14 @@ impl Forwarder {
 
     /// What all its processes used so far.
     pub fn processor(&self) -> Processor {
-        let (mut user, mut system) = (0, 0);
+        let (mut user, mut system, mut total) = (0, 0, 0);
         for fields in self.processes() {
             user += fields[12].parse::<u64>().unwrap_or(0);
             system += fields[13].parse::<u64>().unwrap_or(0);
+            let threads = std::fs::read_dir(format!("/proc/{}/task", fields[0])).into_iter().flatten().flatten();
+            total += threads.map(|thread| nanoseconds(&thread.path())).sum::<u64>();
         }
-        // USER_HZ is 100 on every Linux.
-        Processor { user: Duration::from_millis(user * 10), system: Duration::from_millis(system * 10) }
+        Processor { user, system, total: Duration::from_nanos(total) }
     }
 
     /// Resident kilobytes of all its processes that nothing else has.
@@ -114,6 +109,21 @@ impl Forwarder {
     /// The numbers of all its processes.
     pub fn numbers(&self) -> Vec<u32> {
         self.processes().iter().filter_map(|fields| fields[0].parse().ok()).collect()
+    }
+
+    /// Resident kilobytes, by kind.
+    pub fn rollup(&self) -> Memory {
+        let (mut own, mut shared) = (0, 0);
+        for process in self.processes() {
+            let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", process[0])).unwrap_or_default();
+            let field = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name));
+                line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+            };
+            own += field("Pss_Anon:");
+            shared += field("Pss_Shmem:");
+        }
+        Memory { own, shared }
     }
 
     /// Of each process of the group its number, then the fields of `/proc/N/stat` after its name.
@@ -130,7 +140,7 @@ impl Forwarder {
     }
 }
 
-impl Drop for Forwarder {
+impl Drop for Program {
     /// Ends each process of the group by its own number: `kill` of procps reads a group's number as something else.
     fn drop(&mut self) {
         for process in self.processes() {
@@ -142,8 +152,17 @@ impl Drop for Forwarder {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("peers-dispatch-{name}-{}", std::process::id()));
+/// What a thread used.
+fn nanoseconds(thread: &std::path::Path) -> u64 {
+    let text = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
+/// A folder for a program.
+pub fn folder(name: &str) -> PathBuf {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("peers-{name}-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
 }

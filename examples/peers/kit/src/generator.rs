@@ -4,21 +4,53 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use memchr::memmem;
 use sip_core::framing::{Frame, Stream};
-use sip_core::header::HeaderName;
 use sip_core::{Limits, Message};
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// An INVITE with what a phone puts there, SDP too.
+    Invite,
+    /// An OPTIONS as a phone or a balancer sends it.
+    Options,
+}
+
+/// What a run is to do.
+#[derive(Clone, Copy)]
+pub struct Load {
+    /// Whom to ask.
+    pub front: SocketAddr,
+    /// Down one connection, or in datagrams.
+    pub tcp: bool,
+    /// What to ask.
+    pub kind: Kind,
+    /// How many transactions are open at most when there is no rate.
+    pub window: usize,
+    /// Transactions a second.
+    pub rate: Option<f64>,
+    /// How long.
+    pub span: Duration,
+}
 
 /// What came of a run.
 pub struct Measured {
+    /// Transactions with a final answer.
     pub answered: u64,
+    /// Transactions without one.
     pub lost: u64,
+    /// What 99 of 100 transactions are within.
     pub p99: Duration,
+    /// How long the run was.
     pub took: Duration,
 }
 
 /// After this a transaction is lost, and its place in the window free.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Stands in a template for the number of the transaction.
+const NUMBER: &str = "##########";
 
 enum Wire {
     Udp(UdpSocket),
@@ -65,22 +97,10 @@ impl Wire {
 
     /// The numbers of the transactions that were answered.
     fn receive(&mut self, buffer: &mut [u8], answered: &mut Vec<u64>) {
-        let mut note = |message: &Message| {
-            let id = message.headers().get(&HeaderName::CALL_ID).unwrap_or_default();
-            let number = std::str::from_utf8(&id).ok().and_then(|id| id.split_once('-')?.0.parse().ok());
-            if let (Message::Response(response), Some(number)) = (message, number)
-                && response.status().is_final()
-            {
-                answered.push(number);
-            }
-        };
         match self {
             Self::Udp(socket) => {
                 while let Ok(length) = socket.recv(buffer) {
-                    let bytes = Bytes::copy_from_slice(&buffer[..length]);
-                    if let Ok(message) = Message::parse(bytes, &Limits::default()) {
-                        note(&message);
-                    }
+                    answered.extend(number(&buffer[..length]));
                 }
             }
             Self::Tcp(stream, frames) => {
@@ -89,8 +109,8 @@ impl Wire {
                     frames.push(&buffer[..length]);
                 }
                 while let Ok(Some(frame)) = frames.next() {
-                    if let Frame::Message(message) = frame {
-                        note(&message);
+                    if let Frame::Message(Message::Response(response)) = frame {
+                        answered.extend(number(&response.to_bytes()));
                     }
                 }
             }
@@ -98,19 +118,54 @@ impl Wire {
     }
 }
 
+/// The number of a transaction by its answer, unless that is provisional. What a bare echo sends is an answer too.
+fn number(message: &[u8]) -> Option<u64> {
+    if message.starts_with(b"SIP/2.0 1") {
+        return None;
+    }
+    let start = memmem::find(message, b"Call-ID: ")? + 9;
+    std::str::from_utf8(message.get(start..start + NUMBER.len())?).ok()?.parse().ok()
+}
+
+/// A request of one wire, and the places in it where the number goes.
+struct Template {
+    text: Vec<u8>,
+    places: Vec<usize>,
+}
+
+impl Template {
+    fn new(text: String) -> Self {
+        let places = memmem::find_iter(text.as_bytes(), NUMBER).collect();
+        Self { text: text.into_bytes(), places }
+    }
+
+    fn number(&mut self, mut number: u64) -> &[u8] {
+        let mut digits = [b'0'; NUMBER.len()];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        for place in &self.places {
+            self.text[*place..*place + digits.len()].copy_from_slice(&digits);
+        }
+        &self.text
+    }
+}
+
 /// Runs for a while: as fast as the window allows, or at a rate of transactions a second.
-pub fn measure(front: SocketAddr, tcp: bool, window: usize, rate: Option<f64>, span: Duration) -> Measured {
+pub fn measure(load: &Load) -> Measured {
+    let Load { front, tcp, kind, window, rate, span } = *load;
     // Four sources: what spreads by source is spread.
     let mut wires: Vec<Wire> = (0..if tcp { 1 } else { 4 }).map(|_| Wire::open(front, tcp)).collect();
-    let locals: Vec<SocketAddr> = wires.iter().map(Wire::local).collect();
-    let transport = if tcp { "TCP" } else { "UDP" };
+    let start = Instant::now();
+    let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |it| it.as_nanos() as u64);
+    let template = |wire: &Wire| Template::new(request(kind, run, wire.local(), front, tcp));
+    let mut templates: Vec<Template> = wires.iter().map(template).collect();
     let mut open: std::collections::HashMap<u64, Instant> = std::collections::HashMap::new();
     let mut buffer = vec![0; 262_144];
     let (mut next, mut answered, mut lost) = (0_u64, 0, 0);
     let mut latencies = Vec::new();
     let mut numbers = Vec::new();
-    let start = Instant::now();
-    let run = start.elapsed().subsec_nanos() ^ std::process::id();
     loop {
         let now = Instant::now();
         let since = now - start;
@@ -121,13 +176,11 @@ pub fn measure(front: SocketAddr, tcp: bool, window: usize, rate: Option<f64>, s
         let mut did = false;
         while open.len() < if rate.is_some() { 4_096 } else { window } && next < allowed {
             let which = (next % wires.len() as u64) as usize;
-            let local = locals[which];
-            let text = request(next, run, local, front, transport);
-            wires[which].send(text.as_bytes());
+            wires[which].send(templates[which].number(next));
             open.insert(next, Instant::now());
             next += 1;
             did = true;
-            if rate.is_some() && next % 8 == 0 {
+            if rate.is_some() && next.is_multiple_of(8) {
                 break;
             }
         }
@@ -154,16 +207,26 @@ pub fn measure(front: SocketAddr, tcp: bool, window: usize, rate: Option<f64>, s
     Measured { answered, lost, p99, took }
 }
 
-/// A request with what an INVITE of a phone has.
-fn request(number: u64, run: u32, local: SocketAddr, front: SocketAddr, transport: &str) -> String {
-    let body = "v=0\r\no=alice 53655765 2353687637 IN IP4 192.0.2.101\r\ns=-\r\nc=IN IP4 192.0.2.101\r\nt=0 0\r\n\
-                m=audio 49172 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
-    format!(
-        "INVITE sip:bob@{front} SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK{run}-{number};rport\r\nMax-Forwards: 70\r\n\
-         From: \"Alice\" <sip:alice@example.com>;tag=9fxced76sl{number}\r\nTo: \"Bob\" <sip:bob@example.com>\r\n\
-         Call-ID: {number}-{run}-3848276298220188511@example.com\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@{local}>\r\n\
-         User-Agent: peers\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\nContent-Type: application/sdp\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+/// A request as a phone writes it.
+fn request(kind: Kind, run: u64, local: SocketAddr, front: SocketAddr, tcp: bool) -> String {
+    let transport = if tcp { "TCP" } else { "UDP" };
+    let method = match kind {
+        Kind::Invite => "INVITE",
+        Kind::Options => "OPTIONS",
+    };
+    let start = format!(
+        "{method} sip:bob@{front} SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK{run}-{NUMBER};rport\r\nMax-Forwards: 70\r\n\
+         From: \"Alice\" <sip:alice@example.com>;tag=9fxced76sl{NUMBER}\r\nTo: \"Bob\" <sip:bob@example.com>\r\n\
+         Call-ID: {NUMBER}-{run}-3848276298220188511@example.com\r\nCSeq: 1 {method}\r\nContact: <sip:alice@{local}>\r\n\
+         User-Agent: peers\r\nAllow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n"
+    );
+    match kind {
+        Kind::Options => format!("{start}Accept: application/sdp\r\nContent-Length: 0\r\n\r\n"),
+        Kind::Invite => {
+            let body = "v=0\r\no=alice 53655765 2353687637 IN IP4 192.0.2.101\r\ns=-\r\nc=IN IP4 192.0.2.101\r\nt=0 0\r\n\
+                        m=audio 49172 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+            let length = body.len();
+            format!("{start}Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{body}")
+        }
+    }
 }
