@@ -24,6 +24,7 @@ pub mod limits;
 pub mod log;
 pub mod media;
 pub mod recorder;
+mod refusals;
 pub mod server;
 pub mod status;
 pub mod switch;

@@ -122,6 +122,8 @@ impl Server {
             }
         }
         let mut trunks = TrunkSockets::default();
+        let (refuse, refused) = mpsc::channel(REFUSALS);
+        trunks.tell_refusals(refuse);
         let mut iax = Vec::new();
         for address in &config.iax.listen {
             let bound = trunks.bind(*address);
@@ -178,7 +180,7 @@ impl Server {
         let http = page.as_ref().map(|(_, local)| *local);
         let task = tokio::spawn(async move {
             let page = page.map(|(listener, _)| tokio::spawn(http::serve(listener, page_control)));
-            edge.run(orders, told, voices, &publisher).await;
+            edge.run(orders, told, voices, refused, &publisher).await;
             drop(publisher);
             if let Some(page) = page {
                 page.abort();
@@ -213,12 +215,16 @@ const BATCH: usize = 64;
 /// Voice for trunks that waits for the loop: a tenth of a second of a thousand calls, and more.
 const VOICES: usize = 8_192;
 
+/// Peers of which it was told that nobody is there; more are told again.
+const REFUSALS: usize = 64;
+
 impl Edge {
     async fn run(
         &mut self,
         mut orders: mpsc::Receiver<Command>,
         mut told: mpsc::Receiver<media::Event>,
         mut voices: mpsc::Receiver<media::Voice>,
+        mut refused: mpsc::Receiver<SocketAddr>,
         publisher: &watch::Sender<Arc<Status>>,
     ) {
         let mut second = interval(Duration::from_secs(1));
@@ -235,6 +241,7 @@ impl Edge {
                 arrival = self.sockets.recv() => self.on_arrivals(arrival),
                 () = driver::sleep_until(self.switch.poll_timeout()) => self.switch.handle_timeout(Instant::now()),
                 datagram = self.trunks.recv() => self.on_trunk(datagram),
+                Some(address) = refused.recv() => self.switch.handle_trunk_refused(Instant::now(), address),
                 1.. = voices.recv_many(&mut heard, BATCH) => {
                     self.switch.handle_voices(Instant::now(), heard.drain(..));
                 }

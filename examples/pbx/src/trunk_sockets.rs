@@ -5,6 +5,7 @@ use std::{
     future::poll_fn,
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,9 +13,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use sip_core::uri::{Host, HostPort};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::{io::ReadBuf, net::UdpSocket};
+use tokio::{io::ReadBuf, net::UdpSocket, sync::mpsc, task::JoinSet};
 
-use crate::config::{Address, Config};
+use crate::{
+    config::{Address, Config},
+    refusals,
+};
 
 /// The largest datagram that is taken; more than any trunk frame.
 const DATAGRAM: usize = 8 * 1024;
@@ -34,14 +38,23 @@ const LOOKUP: Duration = Duration::from_secs(5);
 /// Where IAX2 is heard, and from where it is sent.
 #[derive(Debug, Default)]
 pub(crate) struct TrunkSockets {
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<Arc<UdpSocket>>,
     /// By which socket a peer came.
     routes: HashMap<SocketAddr, usize>,
     buffer: BytesMut,
     dropped: u64,
+    /// Where it is told that nobody is there any more.
+    refused: Option<mpsc::Sender<SocketAddr>>,
+    /// They end with the sockets.
+    watches: JoinSet<()>,
 }
 
 impl TrunkSockets {
+    /// Tells there of peers whose system says that nobody takes what is sent to them: of sockets that are bound from now on.
+    pub(crate) fn tell_refusals(&mut self, refused: mpsc::Sender<SocketAddr>) {
+        self.refused = Some(refused);
+    }
+
     /// Listens on one more address; returns it with the port that the system chose.
     pub(crate) fn bind(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -53,7 +66,10 @@ impl TrunkSockets {
         };
         socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::from(address))?;
-        let socket = UdpSocket::from_std(socket.into())?;
+        let socket = Arc::new(UdpSocket::from_std(socket.into())?);
+        if let Some(refused) = &self.refused {
+            self.watches.spawn(refusals::watch(Arc::clone(&socket), refused.clone()));
+        }
         let local = socket.local_addr()?;
         self.sockets.push(socket);
         Ok(local)
@@ -100,11 +116,16 @@ impl TrunkSockets {
 
     /// Sends a datagram from the socket by which the peer came, or the first of its family.
     pub(crate) fn send(&mut self, destination: SocketAddr, payload: &[u8]) {
-        let same = |socket: &&UdpSocket| socket.local_addr().is_ok_and(|it| it.is_ipv4() == destination.is_ipv4());
+        let same = |socket: &&Arc<UdpSocket>| socket.local_addr().is_ok_and(|it| it.is_ipv4() == destination.is_ipv4());
         let route = self.routes.get(&destination).and_then(|number| self.sockets.get(*number));
         let socket = route.or_else(|| self.sockets.iter().find(same)).or(self.sockets.first());
+        let send = |socket: &Arc<UdpSocket>| match socket.try_send_to(payload, destination) {
+            // What was sent before, wherever it went, did not arrive: that is told once, and says nothing of this.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => socket.try_send_to(payload, destination),
+            sent => sent,
+        };
         // What the kernel does not take now is lost, as on any network: what matters is sent again.
-        if socket.is_none_or(|socket| socket.try_send_to(payload, destination).is_err()) {
+        if socket.is_none_or(|socket| send(socket).is_err()) {
             self.dropped += 1;
         }
     }

@@ -640,6 +640,56 @@ fn an_exchange_that_crashed_delays_a_call_by_less_than_a_second_and_the_next_one
     scene.assert_empty();
 }
 
+/// A call from 1001 rings at 1002 of the other exchange; 1002 also has a phone here, which is called next.
+fn ringing_there(seed: u64) -> (Scene, usize) {
+    let mut scene = Scene::of_thesis(seed, |_| ());
+    scene.phones[1].0.manner = Manner::Rings;
+    let local = scene.phone("1002", 0, Manner::Answers(Duration::ZERO));
+    scene.begin(0, "1002", 20);
+    scene.run(Duration::from_secs(5));
+    assert_eq!((scene.phones[1].0.taken, scene.phones[local].0.taken), (1, 0), "it rings there, and goes on to do so");
+    (scene, local)
+}
+
+#[test]
+fn a_call_that_rings_at_an_exchange_that_crashed_goes_on_at_once_when_its_system_tells() {
+    let (mut scene, local) = ringing_there(9);
+    scene.exchanges[1].gone = true;
+    // Within this it was asked.
+    scene.run(Duration::from_millis(250));
+    let (now, there) = (scene.now(), scene.exchanges[1].iax);
+    scene.exchanges[0].switch.handle_trunk_refused(now, there);
+    scene.run(Duration::from_millis(150));
+    assert_eq!(scene.phones[local].0.taken, 1);
+    scene.run(Duration::from_secs(30));
+    scene.assert_empty();
+}
+
+#[test]
+fn a_call_that_rings_at_an_exchange_that_is_silent_goes_on_after_three_seconds() {
+    let (mut scene, local) = ringing_there(10);
+    scene.exchanges[1].gone = true;
+    scene.run(Duration::from_millis(2_500));
+    assert_eq!(scene.phones[local].0.taken, 0, "it may only be slow");
+    scene.run(Duration::from_millis(1_000));
+    assert_eq!(scene.phones[local].0.taken, 1);
+    scene.run(Duration::from_secs(30));
+    scene.assert_empty();
+}
+
+#[test]
+fn a_forged_word_that_an_exchange_is_gone_ends_no_call() {
+    let (mut scene, local) = ringing_there(11);
+    for _ in 0..20 {
+        let (now, there) = (scene.now(), scene.exchanges[1].iax);
+        scene.exchanges[0].switch.handle_trunk_refused(now, there);
+        scene.run(Duration::from_millis(170));
+    }
+    assert_eq!(scene.phones[local].0.taken, 0);
+    scene.run(Duration::from_secs(60));
+    scene.assert_empty();
+}
+
 #[test]
 fn two_that_start_at_any_time_register_with_each_other_within_seconds_and_then_stay_quiet() {
     for (pause, seed) in [(0, 1), (1_500, 2), (15_000, 3), (100_000, 4)] {

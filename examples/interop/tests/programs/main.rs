@@ -2,6 +2,7 @@
 
 mod a_call_crosses_the_trunk;
 mod a_call_within_one_pbx_stays_there;
+mod a_killed_pbx_delays_no_call;
 mod a_phone_that_moves_goes_on;
 mod a_spraying_source_hears_nothing;
 mod a_stopped_pbx_delays_no_call;

@@ -33,7 +33,7 @@ impl Switch {
             Event::Incoming { call, peer, address, request } => {
                 self.on_trunk_call(now, call, &peer, address, &request);
             }
-            Event::Accepted { call, format } => self.on_accepted(call, format),
+            Event::Accepted { call, format } => self.on_accepted(now, call, format),
             Event::Ringing(call) => self.trunk_told(now, call, Told::Rang),
             Event::Progress(call) => self.trunk_told(now, call, Told::Progress),
             Event::Answered(call) => self.trunk_told(now, call, Told::Answered),
@@ -75,7 +75,7 @@ impl Switch {
         }
     }
 
-    fn on_accepted(&mut self, call: CallId, format: Format) {
+    fn on_accepted(&mut self, now: Instant, call: CallId, format: Format) {
         let Some(&key) = self.trunks.legs.get(&call) else { return };
         if let Some(at) = self.iax_of(call).and_then(|iax| iax.unheard.take()) {
             self.trunks.unheard.remove(&(at, call));
@@ -84,6 +84,7 @@ impl Switch {
             self.trunks.suspects.remove(&peer);
         }
         self.agree_on(key, format);
+        self.begin_vigil(now, key);
     }
 
     /// The voice of a leg is coded so.

@@ -64,6 +64,11 @@ impl IaxLeg {
         }
     }
 
+    /// Whether we called.
+    pub(super) fn is_outgoing(&self) -> bool {
+        self.outgoing
+    }
+
     /// Asterisk's name of the channel.
     pub(in crate::switch) fn channel(&self, peer: &str) -> String {
         format!("IAX2/{peer}-{}", self.call.number())
@@ -299,11 +304,17 @@ impl Switch {
         if let Some(iax) = self.leg_mut(key).and_then(Leg::iax_mut) {
             iax.unheard = None;
         }
+        if self.trunks.endpoint.as_ref().is_some_and(|endpoint| endpoint.is_heard(call)) {
+            return self.begin_vigil(now, key);
+        }
+        self.give_up_silent(now, call);
+    }
+
+    /// A call of ours of whose peer nothing is heard: the dialplan goes on.
+    pub(super) fn give_up_silent(&mut self, now: Instant, call: CallId) {
+        let Some(&key) = self.trunks.legs.get(&call) else { return };
         let peer = self.leg(key).and_then(|leg| leg.peer.clone()).unwrap_or_default();
         let Some(endpoint) = &mut self.trunks.endpoint else { return };
-        if endpoint.is_heard(call) {
-            return;
-        }
         tracing::warn!(call = key.call, %peer, "IAX2 peer does not answer");
         // Its end is told of nobody.
         let _ = endpoint.hang_up(now, call, IaxCause::NORMAL, None);

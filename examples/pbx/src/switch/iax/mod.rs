@@ -6,6 +6,7 @@ mod picture;
 mod registrations;
 mod setup;
 mod traffic;
+mod vigil;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,6 +21,7 @@ use super::{Event, Switch, leg::LegKey};
 use crate::{config::Config, media};
 use registrations::{Bindings, Registration};
 use traffic::Traffic;
+use vigil::Vigils;
 
 pub(super) use leg::IaxLeg;
 
@@ -43,6 +45,8 @@ pub(super) struct Trunks {
     unheard: BTreeSet<(Instant, CallId)>,
     /// Peers that were silent, and until when they are not called.
     suspects: HashMap<String, Instant>,
+    /// Peers with which calls of ours ring.
+    vigils: Vigils,
     registrations: Vec<Registration>,
     bindings: Bindings,
     traffic: Traffic,
@@ -79,7 +83,8 @@ impl Trunks {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let unheard = self.unheard.first().map(|(at, _)| *at);
-        self.endpoint.as_ref().and_then(Endpoint::poll_timeout).into_iter().chain(unheard).min()
+        let others = unheard.into_iter().chain(self.vigils.poll_timeout());
+        self.endpoint.as_ref().and_then(Endpoint::poll_timeout).into_iter().chain(others).min()
     }
 
     /// Whether nothing is left to be said: no calls, and no registrations that are not given up.
@@ -101,6 +106,7 @@ impl Switch {
     pub fn handle_trunk(&mut self, now: Instant, source: SocketAddr, payload: Bytes) {
         let now = self.clamp(now);
         self.trunks.traffic.received(source, &payload);
+        self.trunks.vigils.heard(now, source);
         if let Some(endpoint) = &mut self.trunks.endpoint {
             endpoint.handle_input(now, Input::Datagram { source, payload });
         }
@@ -126,6 +132,7 @@ impl Switch {
             self.trunks.unheard.remove(&(at, call));
             self.on_unheard(now, call);
         }
+        self.on_vigil_timeout(now);
     }
 
     /// Takes what the endpoint says; tells whether it said anything.

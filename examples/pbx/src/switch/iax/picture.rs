@@ -102,6 +102,7 @@ impl Trunks {
             row("iax_legs", self.legs.len(), true),
             row("iax_calls", snapshot.calls, true),
             row("iax_unheard", self.unheard.len(), true),
+            row("iax_vigils", self.vigils.len(), true),
             row("iax_trunks", snapshot.trunks, true),
             row("iax_exchanges", snapshot.exchanges, false),
             row("iax_lingering", snapshot.lingering, false),
