@@ -156,3 +156,32 @@ fn a_request_uri_with_headers_is_refused() {
     edit.set_uri(&uri("sip:carol@i;x=y"));
     assert_eq!(edit.finish().uri().unwrap(), uri("sip:carol@i;x=y"));
 }
+
+#[test]
+fn messages_and_values_can_be_kept_and_sent_to_another_thread() {
+    fn kept<T: Clone + Send + Sync + 'static>() {}
+    kept::<sip_core::Message>();
+    kept::<sip_core::Edit<Request>>();
+    kept::<sip_core::Edit<Response>>();
+    kept::<sip_core::Mandatory>();
+    kept::<sip_core::ParseError>();
+    kept::<sip_core::uri::Uri>();
+    kept::<sip_core::header::Via>();
+    kept::<sip_core::auth::Credentials>();
+    kept::<sip_core::body::Multipart>();
+    kept::<sip_core::sdp::Session>();
+    // What is taken out of a message outlives it.
+    let request: Request = {
+        let text = "BYE sip:bob@192.0.2.4 SIP/2.0\r\nFrom: <sip:alice@a.example>;tag=1\r\n\r\n";
+        let Ok(sip_core::Message::Request(request)) =
+            sip_core::Message::parse(text.into(), &sip_core::Limits::default())
+        else {
+            panic!("no request")
+        };
+        request
+    };
+    let from = request.headers().require::<sip_core::header::From>().unwrap();
+    drop(request);
+    let tag = std::thread::spawn(move || from.tag().map(<[u8]>::to_vec)).join().unwrap();
+    assert_eq!(tag.as_deref(), Some(&b"1"[..]));
+}

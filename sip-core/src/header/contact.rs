@@ -108,7 +108,9 @@ impl TypedHeader for Contact {
 
     fn parse(value: &Bytes) -> Result<Self, ParseError> {
         scan::value(value, Self::NAME, |cursor| {
-            if cursor.eat(b'*') {
+            // A token may begin with a star, and so may a display name.
+            if cursor.rest().trim_ascii() == b"*" {
+                cursor.take(scan::TEXT | scan::SPACE);
                 return Ok(Self::Star);
             }
             let name_addr = NameAddr::scan(cursor)?;
@@ -173,6 +175,16 @@ mod tests {
         let contact: Contact = "<sip:user@example.com?Route=%3Csip:sip.example.com%3E>".parse().unwrap();
         let headers = &contact.uri().and_then(Uri::as_sip).unwrap().headers;
         assert_eq!(headers.get("route").as_deref(), Some(&b"<sip:sip.example.com>"[..]));
+    }
+
+    #[test]
+    fn a_star_before_an_address_is_its_display_name() {
+        for text in ["* <sip:a@b>", "*<sip:a@b>", "** c <sip:a@b>;q=0.5"] {
+            let contact: Contact = text.parse().unwrap();
+            assert_eq!(contact.uri().unwrap().to_string(), "sip:a@b", "{text}");
+            assert_eq!(contact.to_string().parse(), Ok(contact), "{text}");
+        }
+        assert_eq!(" * ".parse(), Ok(Contact::Star));
     }
 
     #[test]
