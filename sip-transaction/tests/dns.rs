@@ -495,3 +495,68 @@ async fn a_name_server_that_is_gone_fails_the_request_in_time() {
     let Event::ClientFailed { id: failed, reason } = next(&mut events).await else { panic!("not failed") };
     assert_eq!((failed, reason), (id, Failure::Unlocated));
 }
+
+#[tokio::test]
+async fn aliases_that_lead_in_circles_end_in_nothing() {
+    let name_server = NameServer::start(
+        "one IN CNAME two.sip.test.
+         two IN CNAME one.sip.test.
+         self IN CNAME self.sip.test.
+         _sip._udp.three IN SRV 0 0 5060 one.sip.test.",
+    )
+    .await;
+    let mut client = Client::new(DEFAULT, name_server.address);
+    for uri in ["sip:one.sip.test:5060", "sip:self.sip.test:5060", "sip:three.sip.test;transport=udp"] {
+        assert_eq!(client.locate(origin(), uri).await, [], "{uri}");
+    }
+}
+
+/// An answer with one address to a question, in the clear of RFC 1035 §4.
+fn forged(question: &[u8], id: [u8; 2], question_name: &[u8]) -> Vec<u8> {
+    // ID, flags of an answer, one question, one record.
+    let mut answer = vec![id[0], id[1], 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+    answer.extend_from_slice(question_name);
+    // The type and class of the question, which end it: A or AAAA, of the internet.
+    let name_end = question[12..].iter().position(|byte| *byte == 0).unwrap() + 13;
+    answer.extend_from_slice(&question[name_end..name_end + 4]);
+    // The name of the question, A, of the internet, for a minute, 192.0.2.66.
+    answer.extend_from_slice(&[0xC0, 0x0C, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 66]);
+    answer
+}
+
+#[tokio::test]
+async fn answers_to_questions_that_were_not_asked_are_not_believed() {
+    let hostile = UdpSocket::bind(any()).await.unwrap();
+    let address = hostile.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 2_048];
+        while let Ok((length, from)) = hostile.recv_from(&mut buffer).await {
+            let question = &buffer[..length];
+            let id = [question[0], question[1]];
+            let name_end = question[12..].iter().position(|byte| *byte == 0).unwrap() + 13;
+            let name = &question[12..name_end];
+            let mut answers = vec![
+                b"nonsense".to_vec(),
+                vec![0xFF; 300],
+                // Another transaction, and another name.
+                forged(question, [!id[0], id[1]], name),
+                forged(question, id, b"\x05other\x04test\0"),
+            ];
+            if name.starts_with(b"\x05right") {
+                answers = vec![forged(question, id, name)];
+            }
+            for answer in answers {
+                let _ = hostile.send_to(&answer, from).await;
+            }
+        }
+    });
+    let authority = Authority::new();
+    let config = resolve::Config { ipv6: false, answer_within: Duration::from_millis(700), ..DEFAULT };
+    let (client, mut events) = sip_client(config, address, &authority);
+    let id = client.send_request(request("OPTIONS", 1), locate("sip:sip.test:5060")).await.unwrap().unwrap();
+    let Event::ClientFailed { id: failed, reason } = next(&mut events).await else { panic!("not failed") };
+    assert_eq!((failed, reason), (id, Failure::Unlocated));
+    // What is forged here would be believed if it were true.
+    let mut client = Client::new(resolve::Config { ipv6: false, ..DEFAULT }, address);
+    assert_eq!(show(&client.locate(origin(), "sip:right.test:5060").await), ["UDP 192.0.2.66:5060"]);
+}
