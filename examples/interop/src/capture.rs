@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 pub struct Capture {
     process: Process,
     file: PathBuf,
-    sip: SocketAddr,
+    sip: Vec<u16>,
 }
 
 /// What tshark found.
@@ -31,8 +31,18 @@ pub struct Verdict {
 impl Capture {
     /// Captures what goes to and from a SIP address and a range of media ports.
     pub fn start(folder: &Folder, sip: SocketAddr, media: &RangeInclusive<u16>) -> Self {
-        let file = folder.file("capture.pcap");
         let filter = format!("port {} or udp portrange {}-{}", sip.port(), media.start(), media.end());
+        Self::launch(folder, filter, vec![sip.port()])
+    }
+
+    /// Captures SIP alone, to and from several addresses. WebSockets are recognised by their handshake.
+    pub fn of_sip(folder: &Folder, sip: &[SocketAddr], websockets: &[SocketAddr]) -> Self {
+        let ports: Vec<String> = sip.iter().chain(websockets).map(|at| format!("port {}", at.port())).collect();
+        Self::launch(folder, ports.join(" or "), sip.iter().map(SocketAddr::port).collect())
+    }
+
+    fn launch(folder: &Folder, filter: String, sip: Vec<u16>) -> Self {
+        let file = folder.file("capture.pcap");
         let mut command = Command::new("tcpdump");
         command
             .args(["-i", "lo", "--immediate-mode", "-U", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w"])
@@ -105,10 +115,11 @@ impl Capture {
     }
 
     fn dissect(&self, fields: &[&str]) -> String {
-        let port = self.sip.port();
         let mut command = Command::new("tshark");
         command.args(["-n", "-r"]).arg(&self.file);
-        command.args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")]);
+        for port in &self.sip {
+            command.args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")]);
+        }
         command.args(["--enable-heuristic", "rtp_udp", "-T", "fields"]);
         fields.iter().for_each(|field| {
             command.args(["-e", field]);

@@ -4,6 +4,7 @@
 //! nothing sleeps in the hope that it was long enough.
 
 pub mod audio;
+pub mod authority;
 pub mod baresip;
 pub mod browser;
 pub mod capture;
@@ -12,8 +13,10 @@ pub mod couple;
 pub mod dispatcher;
 pub mod folder;
 pub mod http;
+pub mod kamailio;
 pub mod linphone;
 pub mod media;
+pub mod ours;
 pub mod pbx;
 pub mod phone;
 pub mod ports;

@@ -49,6 +49,13 @@ impl Ports {
         }
     }
 
+    /// An address for a SIPp beside others: it takes the one above for audio, and the third above for video.
+    pub fn of_sipp(&self) -> SocketAddr {
+        let address = self.address();
+        self.next.fetch_add(2, Ordering::Relaxed);
+        address
+    }
+
     /// A network of loopback, `127.N.*.*`, with all its ports.
     pub fn network(&self) -> u8 {
         20 + u8::try_from(self.slot).unwrap_or(0)

@@ -31,6 +31,12 @@ pub struct Setup<'a> {
     pub length: Duration,
     /// Over TCP instead of UDP.
     pub tcp: bool,
+    /// Whether the scenario is one that SIPp brings along.
+    pub built_in: bool,
+    /// How many of a hundred messages it loses, of those that it sends and of those that come.
+    pub lost: u32,
+    /// The transport that scenarios write with `[wire]`, when it is not the one that SIPp speaks: it speaks no TLS itself.
+    pub wire: &'a str,
 }
 
 impl Default for Setup<'_> {
@@ -47,6 +53,9 @@ impl Default for Setup<'_> {
             rate: 10,
             length: Duration::ZERO,
             tcp: false,
+            built_in: false,
+            lost: 0,
+            wire: "",
         }
     }
 }
@@ -78,7 +87,22 @@ impl Sipp {
         let (statistics, errors) = (folder.file(&format!("{name}.csv")), folder.file(&format!("{name}.errors")));
         let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{}.xml", setup.scenario));
         let mut command = Command::new("sipp");
-        command.arg(setup.server.to_string()).arg("-sf").arg(scenario);
+        command.arg(setup.server.to_string());
+        if setup.built_in {
+            command.args(["-sn", setup.scenario]);
+        } else {
+            command.arg("-sf").arg(scenario);
+        }
+        let wire = match (setup.wire, setup.tcp) {
+            ("", true) => "TCP",
+            ("", false) => "UDP",
+            (wire, _) => wire,
+        };
+        command.args(["-key", "wire", wire]);
+        if setup.lost > 0 {
+            // Its own limits of retransmissions would let one call in a thousand fail.
+            command.args(["-lost", &setup.lost.to_string(), "-max_invite_retrans", "9", "-max_non_invite_retrans", "9"]);
+        }
         command.args(["-i", &setup.local.ip().to_string(), "-p", &setup.local.port().to_string()]);
         command.args(["-mi", "127.0.0.1", "-mp", &(setup.local.port() + 1).to_string()]);
         command.args(["-s", setup.service, "-au", setup.user, "-ap", setup.secret]);
