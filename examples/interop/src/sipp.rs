@@ -101,7 +101,14 @@ impl Sipp {
         command.args(["-key", "wire", wire]);
         if setup.lost > 0 {
             // Its own limits of retransmissions would let one call in a thousand fail.
-            command.args(["-lost", &setup.lost.to_string(), "-max_invite_retrans", "9", "-max_non_invite_retrans", "9"]);
+            command.args([
+                "-lost",
+                &setup.lost.to_string(),
+                "-max_invite_retrans",
+                "9",
+                "-max_non_invite_retrans",
+                "9",
+            ]);
         }
         command.args(["-i", &setup.local.ip().to_string(), "-p", &setup.local.port().to_string()]);
         command.args(["-mi", "127.0.0.1", "-mp", &(setup.local.port() + 1).to_string()]);

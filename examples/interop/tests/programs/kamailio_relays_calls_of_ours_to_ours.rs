@@ -203,7 +203,11 @@ fn a_wrong_name_and_an_unknown_authority_are_refused_on_both_sides_of_kamailio()
     let answer = ask(&mut client, Destination::from(target).named(NAME)).expect("an answer");
     assert_eq!(answer.status(), StatusCode::OK);
     // Another name, a subdomain, and the address, which does not stand in the certificate (RFC 5922 §7.2).
-    for wrong in [Destination::from(target).named("other.example"), Destination::from(target).named("a.proxy.example"), target.into()] {
+    for wrong in [
+        Destination::from(target).named("other.example"),
+        Destination::from(target).named("a.proxy.example"),
+        target.into(),
+    ] {
         assert_eq!(ask(&mut client, wrong).expect_err("refused"), Failure::Transport);
         client.ours.wait("a handshake that failed", |event| match event {
             Event::ConnectionClosed { reason: CloseReason::Handshake, .. } => Some(()),

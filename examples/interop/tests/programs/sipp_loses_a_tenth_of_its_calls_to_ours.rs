@@ -75,7 +75,8 @@ fn calls_are_cancelled_early_and_late_and_merged_over_udp_and_tcp() {
     let capture = Capture::of_sip(&folder, &[server], &[]);
     let mut setups = Vec::new();
     for tcp in [false, true] {
-        for (scenario, service) in [("uac_cancels", "ringing"), ("uac_cancels_late", "600"), ("uac_merges", "ringing")] {
+        for (scenario, service) in [("uac_cancels", "ringing"), ("uac_cancels_late", "600"), ("uac_merges", "ringing")]
+        {
             let lost = if !tcp && scenario != "uac_merges" { 10 } else { 0 };
             let local = ports.of_sipp();
             setups.push(sipp::Setup { scenario, service, server, local, tcp, lost, ..calls(40) });
@@ -109,7 +110,15 @@ fn calls_over_tcp_and_tls_all_succeed_and_leave_nothing() {
     let mut setups = Vec::new();
     for (server, wire) in [(plain, ""), (haproxy, "TLS")] {
         for (scenario, service) in [("uac_talks", "600"), ("uac_rejected", "busy"), ("uac_cancels_late", "600")] {
-            setups.push(sipp::Setup { scenario, service, server, wire, tcp: true, local: ports.of_sipp(), ..calls(60) });
+            setups.push(sipp::Setup {
+                scenario,
+                service,
+                server,
+                wire,
+                tcp: true,
+                local: ports.of_sipp(),
+                ..calls(60)
+            });
         }
         let local = ports.of_sipp();
         setups.push(sipp::Setup { scenario: "uac", built_in: true, server, tcp: true, local, ..calls(60) });

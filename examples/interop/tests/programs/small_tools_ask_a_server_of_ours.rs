@@ -1,6 +1,5 @@
-//! sipsak and the tools of Sofia-SIP against a server of ours, over UDP, TCP and TLS.
+//! sipsak and the tools of Sofia-SIP against a server of ours, over UDP and TCP. (Sofia-SIP's are built without TLS.)
 
-use interop::authority::Authority;
 use interop::capture::Capture;
 use interop::folder::Folder;
 use interop::ours::{Ours, Setup};
@@ -8,25 +7,17 @@ use interop::ports::Ports;
 use sip_core::header::{Date, TypedHeader};
 use sip_transaction::Transport;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 struct Server {
     ours: Ours,
     plain: SocketAddr,
-    tls: SocketAddr,
-    authority: PathBuf,
 }
 
-fn serve(ports: &Ports, folder: &Folder) -> Server {
-    let (plain, tls) = (ports.address(), ports.address());
-    let authority = Authority::new();
-    let ours = Ours::start(Setup {
-        listen: vec![(Transport::Udp, plain), (Transport::Tcp, plain), (Transport::Tls, tls)],
-        server: Some(authority.server(&["127.0.0.1", "localhost"])),
-        ..Setup::default()
-    });
-    Server { ours, plain, tls, authority: authority.file(folder, "authority") }
+fn serve(ports: &Ports) -> Server {
+    let plain = ports.address();
+    let listen = vec![(Transport::Udp, plain), (Transport::Tcp, plain)];
+    Server { ours: Ours::start(Setup { listen, ..Setup::default() }), plain }
 }
 
 /// Runs a program to its end, which it must find within half a minute.
@@ -47,9 +38,9 @@ fn content(program: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn sipsak_asks_registers_traces_and_floods_over_every_transport() {
+fn sipsak_asks_registers_traces_and_floods_over_udp_and_tcp() {
     let (ports, folder) = (Ports::claim(), Folder::new("sipsak"));
-    let server = serve(&ports, &folder);
+    let server = serve(&ports);
     let capture = Capture::of_sip(&folder, &[server.plain], &[]);
     let uri = format!("sip:bob@{}", server.plain);
     for transport in ["udp", "tcp"] {
@@ -71,10 +62,6 @@ fn sipsak_asks_registers_traces_and_floods_over_every_transport() {
     let counters = server.ours.snapshot().endpoint.counters;
     eprintln!("{} of 3,000 of the flood arrived", counters.requests);
     assert!(counters.requests > 200 && counters.messages_sent >= counters.requests, "{counters:?}");
-    let secure = format!("sip:bob@{}", server.tls);
-    let authority = server.authority.display().to_string();
-    let said = content("sipsak", &["-E", "tls", "--tls-ca-cert", &authority, "-vvv", "-s", &secure]);
-    assert!(said.contains("SIP/2.0 200 OK") && said.contains("SIP/2.0/TLS"), "{said}");
     let end = server.ours.finish();
     assert_eq!(end.endpoint.counters.malformed + end.endpoint.counters.malformed_answered, 0, "{end:#?}");
     assert!(capture.finish().sip > 200);
@@ -82,8 +69,8 @@ fn sipsak_asks_registers_traces_and_floods_over_every_transport() {
 
 #[test]
 fn sipsak_sends_broken_requests_and_the_server_goes_on() {
-    let (ports, folder) = (Ports::claim(), Folder::new("sipsak-random"));
-    let server = serve(&ports, &folder);
+    let ports = Ports::claim();
+    let server = serve(&ports);
     let uri = format!("sip:bob@{}", server.plain);
     for _ in 0..5 {
         // It ends when something is not answered as it hopes.
@@ -92,13 +79,14 @@ fn sipsak_sends_broken_requests_and_the_server_goes_on() {
     let said = content("sipsak", &["-vvv", "-s", &uri]);
     assert!(said.contains("SIP/2.0 200 OK"), "{said}");
     let end = server.ours.finish();
-    assert!(end.endpoint.counters.messages_received > 5, "{end:#?}");
+    let counters = end.endpoint.counters;
+    assert!(counters.malformed + counters.malformed_answered > 5, "too little was broken: {counters:?}");
 }
 
 #[test]
 fn tools_of_sofia_ask_and_agree_on_dates() {
     let (ports, folder) = (Ports::claim(), Folder::new("sofia"));
-    let server = serve(&ports, &folder);
+    let server = serve(&ports);
     let capture = Capture::of_sip(&folder, &[server.plain], &[]);
     for transport in ["udp", "tcp"] {
         let said = content("sip-options", &["--all", &format!("sip:bob@{};transport={transport}", server.plain)]);
