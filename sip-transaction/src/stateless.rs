@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::BufMut;
+use memchr::memchr;
 use sip_core::header::HeaderName;
 use sip_core::{ErrorKind, ParseError, Part, StatusCode, view};
 
@@ -55,33 +56,28 @@ impl Stateless {
             return Ok(None);
         }
         let headers = request.headers();
-        let top = headers.require::<view::Via<'_>>()?;
-        let has_tag = headers.require::<view::To<'_>>()?.tag().is_some();
         let raw = |name: HeaderName| {
             let missing = || ParseError::new(ErrorKind::Missing, Part::Header(name.clone()), 0);
             headers.get(&name).ok_or_else(missing)
         };
+        let (top, via) = (headers.require::<view::Via<'_>>()?, raw(HeaderName::VIA)?);
         let (from, to) = (raw(HeaderName::FROM)?, raw(HeaderName::TO)?);
         let (call_id, cseq) = (raw(HeaderName::CALL_ID)?, raw(HeaderName::CSEQ)?);
+        // Most have no parameters.
+        let has_tag = !to.ends_with(b">") && headers.require::<view::To<'_>>()?.tag().is_some();
 
-        out.put_slice(b"SIP/2.0 ");
-        put_number(out, status.as_u16());
-        out.put_u8(b' ');
+        let code = status.as_u16();
+        let digit = |divisor: u16| b'0' + (code / divisor % 10) as u8;
+        out.put_slice(&[b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', digit(100), digit(10), digit(1), b' ']);
         out.put_slice(status.reason().as_bytes());
-        let mut is_top = true;
-        for via in headers.all::<view::Via<'_>>() {
-            let Ok(via) = via else { continue };
-            out.put_slice(b"\r\nVia: ");
-            put_via(out, &via, is_top.then_some(remote));
-            is_top = false;
-        }
+        let asks = put_vias(out, headers, &via, &top, remote);
         out.put_slice(b"\r\nFrom: ");
         out.put_slice(&from);
         out.put_slice(b"\r\nTo: ");
         out.put_slice(&to);
         if !has_tag {
             out.put_slice(b";tag=");
-            out.put_slice(&self.secret.tag(&[&call_id, &from]));
+            out.put_slice(&self.secret.tag(&[&call_id]));
         }
         out.put_slice(b"\r\nCall-ID: ");
         out.put_slice(&call_id);
@@ -90,12 +86,51 @@ impl Stateless {
         out.put_slice(b"\r\nContent-Length: 0\r\n\r\n");
 
         let port = || top.sent_by.port.unwrap_or(Transport::Udp.default_port());
-        Ok(Some(if top.rport().is_some() { remote } else { SocketAddr::new(remote.ip(), port()) }))
+        Ok(Some(if asks { remote } else { SocketAddr::new(remote.ip(), port()) }))
     }
 }
 
-/// A Via as it came, but for what is noted in the topmost one (RFC 3261 §18.2.1, RFC 3581 §4).
-fn put_via(out: &mut impl BufMut, via: &view::Via<'_>, remote: Option<SocketAddr>) {
+/// All Vias, the topmost one with where the request came from (RFC 3261 §18.2.1, RFC 3581 §4). Says whether that asks for
+/// the port.
+fn put_vias(
+    out: &mut impl BufMut,
+    headers: &view::Headers<'_>,
+    first_line: &[u8],
+    top: &view::Via<'_>,
+    remote: SocketAddr,
+) -> bool {
+    // In front of the parameters there is neither a semicolon nor a comma.
+    let params = top.params.as_bytes();
+    let end = if params.is_empty() { memchr(b',', first_line) } else { memchr(b';', first_line) };
+    let (front, rest) = first_line.split_at_checked(end.unwrap_or(first_line.len())).unwrap_or_default();
+    let Some(rest) = rest.strip_prefix(params) else {
+        // Folded: the values are not as they stand in the line.
+        let mut asks = false;
+        for (number, via) in headers.all::<view::Via<'_>>().enumerate() {
+            let Ok(via) = via else { continue };
+            out.put_slice(b"\r\nVia: ");
+            put_front(out, &via);
+            if number == 0 {
+                asks = put_params(out, &via, remote);
+            } else {
+                out.put_slice(via.params.to_owned().to_string().as_bytes());
+            }
+        }
+        return asks;
+    };
+    out.put_slice(b"\r\nVia: ");
+    out.put_slice(front);
+    let asks = put_params(out, top, remote);
+    out.put_slice(rest);
+    for line in headers.get_all(&HeaderName::VIA).skip(1) {
+        out.put_slice(b"\r\nVia: ");
+        out.put_slice(&line);
+    }
+    asks
+}
+
+/// A Via up to its parameters.
+fn put_front(out: &mut impl BufMut, via: &view::Via<'_>) {
     out.put_slice(via.protocol);
     out.put_u8(b'/');
     out.put_slice(via.version);
@@ -115,10 +150,10 @@ fn put_via(out: &mut impl BufMut, via: &view::Via<'_>, remote: Option<SocketAddr
         out.put_u8(b':');
         put_number(out, port);
     }
-    let Some(remote) = remote else {
-        out.put_slice(via.params.as_bytes());
-        return;
-    };
+}
+
+/// The parameters of the topmost Via, with what is to be noted there. Says whether it asks for the port.
+fn put_params(out: &mut impl BufMut, via: &view::Via<'_>, remote: SocketAddr) -> bool {
     let address = remote.ip().to_canonical();
     let (mut asks, mut claims) = (false, false);
     for (name, value) in via.params.iter() {
@@ -141,15 +176,16 @@ fn put_via(out: &mut impl BufMut, via: &view::Via<'_>, remote: Option<SocketAddr
         out.put_slice(b";received=");
         put_address(out, address);
     }
+    asks
 }
 
 fn put_address(out: &mut impl BufMut, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                if place > 0 {
-                    out.put_u8(b'.');
-                }
+            let [a, b, c, d] = address.octets();
+            put_number(out, a.into());
+            for octet in [b, c, d] {
+                out.put_u8(b'.');
                 put_number(out, octet.into());
             }
         }
@@ -158,14 +194,18 @@ fn put_address(out: &mut impl BufMut, address: IpAddr) {
 }
 
 fn put_number(out: &mut impl BufMut, number: u16) {
-    let mut divisor = 10_000;
-    while divisor > 1 && number < divisor {
-        divisor /= 10;
+    let mut digits = [0; 5];
+    let mut rest = number;
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
     }
-    while divisor > 0 {
-        out.put_u8(b'0' + (number / divisor % 10) as u8);
-        divisor /= 10;
-    }
+    out.put_slice(digits.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -202,7 +242,7 @@ mod tests {
         assert_eq!(a.to.tag().map(<[u8]>::len), Some(16));
         let vias = |response: &Response| response.headers().all::<Via>().map(Result::unwrap).collect::<Vec<_>>();
         assert_eq!(vias(&ours), vias(&theirs));
-        assert_eq!(ours.headers().iter().count(), 8);
+        assert_eq!(ours.headers().iter().count(), 7);
     }
 
     #[test]
@@ -220,6 +260,28 @@ mod tests {
             let line = answer.lines().nth(1).unwrap();
             assert_eq!(line, format!("Via: SIP/2.0/UDP 192.0.2.2:5062{noted}"));
             assert_eq!(to, Some(destination.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_folded_via_is_written_in_one_line() {
+        let folded = REQUEST.replace(";branch=z9hG4bK1", "\n ;rport\n ;branch=1 , SIP/2.0/TCP x:1\n ;a=\"b\n c\"");
+        let answer = answer(&folded, "192.0.2.2:9").0;
+        let lines: Vec<&str> = answer.lines().collect();
+        assert_eq!(lines[1], "Via: SIP/2.0/UDP 192.0.2.2:5062;rport=9;branch=1;received=192.0.2.2");
+        assert!(lines[2].starts_with("Via: SIP/2.0/TCP x:1;a=\"b"), "{}", lines[2]);
+        assert!(lines[3].starts_with("Via: SIP/2.0/TCP [2001:db8::9]:5061;branch=z9hG4bK0"), "{}", lines[3]);
+        assert_eq!(lines[4], "Via: SIP/2.0/UDP first.example;received=192.0.2.9");
+        assert!(lines[5].starts_with("From: "));
+        assert!(Message::parse(answer.into(), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_printed() {
+        for number in [0, 7, 10, 99, 100, 255, 5_060, 10_000, 65_535] {
+            let mut out = Vec::new();
+            put_number(&mut out, number);
+            assert_eq!(out, number.to_string().into_bytes());
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::queue;
 #[cfg(feature = "tls")]
 use super::tls;
 #[cfg(feature = "ws")]
@@ -31,7 +32,7 @@ const PIECE: usize = 8 * 1_024;
 /// Our end of the task. Dropping it closes the connection after what waits is written.
 #[derive(Debug)]
 pub(super) struct Connection {
-    writes: mpsc::UnboundedSender<Bytes>,
+    writes: queue::Sender,
     /// Bytes in `writes`: it is bounded by these, not by its length.
     waiting: Arc<AtomicUsize>,
     task: AbortHandle,
@@ -43,8 +44,12 @@ impl Connection {
     pub(super) fn push(&self, payload: Bytes, limit: usize) -> bool {
         let length = payload.len();
         let before = self.waiting.fetch_add(length, Ordering::Relaxed);
+        let has_room = before + length <= limit;
         // A connection that broke is reported by its task.
-        before + length <= limit && (self.writes.send(payload).is_ok() || self.task.is_finished())
+        if has_room {
+            self.writes.push(payload);
+        }
+        has_room
     }
 
     /// Closes the connection at once.
@@ -76,7 +81,7 @@ pub(super) struct Opening {
 /// What the task holds.
 pub(super) struct Task {
     id: ConnectionId,
-    writes: mpsc::UnboundedReceiver<Bytes>,
+    writes: queue::Receiver,
     waiting: Arc<AtomicUsize>,
     given_up: oneshot::Receiver<()>,
     arriving: mpsc::Sender<Input>,
@@ -171,7 +176,7 @@ fn spawn<F>(id: ConnectionId, arriving: mpsc::Sender<Input>, run: impl FnOnce(Ta
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (writes, queue) = mpsc::unbounded_channel();
+    let (writes, queue) = queue::queue();
     let (alive, given_up) = oneshot::channel();
     let waiting = Arc::new(AtomicUsize::new(0));
     let task = Task { id, writes: queue, waiting: waiting.clone(), given_up, arriving };
@@ -327,7 +332,7 @@ async fn read(id: ConnectionId, mut reader: impl AsyncRead + Unpin, arriving: &m
 /// Writes until no more comes, then says so to the other side.
 async fn write(
     writer: &mut (impl AsyncWrite + Unpin),
-    writes: &mut mpsc::UnboundedReceiver<Bytes>,
+    writes: &mut queue::Receiver,
     waiting: &AtomicUsize,
 ) -> io::Result<()> {
     while let Some(payload) = writes.recv().await {

@@ -39,6 +39,7 @@ mod connection;
 #[cfg(feature = "dns")]
 mod dns;
 mod handle;
+mod queue;
 mod shards;
 mod sockets;
 #[cfg(feature = "tls")]

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig as Limits;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::connection::Opening;
+use super::queue;
 use crate::endpoint::{CloseReason, Input};
 use crate::transport::{ConnectionId, Transport};
 
@@ -185,7 +186,7 @@ pub(super) async fn read<S: AsyncRead + AsyncWrite + Unpin>(
 /// binary (RFC 7118 §5.1).
 pub(super) async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     mut sink: SplitSink<Socket<S>, Message>,
-    writes: &mut mpsc::UnboundedReceiver<Bytes>,
+    writes: &mut queue::Receiver,
     waiting: &AtomicUsize,
 ) -> Result<(), Error> {
     while let Some(payload) = writes.recv().await {

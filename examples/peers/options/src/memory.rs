@@ -96,7 +96,7 @@ pub fn compare(few: usize, many: usize) {
             let transport = if encrypted {
                 format!(
                     "enable_tls=yes\nlisten=tls:{FRONT}\nloadmodule \"tls.so\"\nmodparam(\"tls\", \"certificate\", \"FOLDER/certificate\")\n\
-                     modparam(\"tls\", \"private_key\", \"FOLDER/key\")\ntls_max_connections=20000\n"
+                     modparam(\"tls\", \"private_key\", \"FOLDER/key\")\nmodparam(\"tls\", \"tls_method\", \"TLSv1.2+\")\ntls_max_connections=20000\n"
                 )
             } else {
                 format!("listen=tcp:{FRONT}\n")

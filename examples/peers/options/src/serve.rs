@@ -69,7 +69,8 @@ async fn stateless(front: SocketAddr) {
     sockets.bind(Transport::Udp, front).expect("the front");
     let answerer = Stateless::new([7; 16]);
     let limits = Limits::default();
-    let mut out = BytesMut::new();
+    // Answers share a piece of memory, of which the next is taken when it is used up.
+    let mut out = BytesMut::with_capacity(1 << 16);
     loop {
         let Some(Arrival::Input(Input::Datagram { listener, source, payload, .. })) = sockets.recv_until(None).await
         else {
