@@ -119,6 +119,25 @@ pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
     rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
 }
 
+/// Where any of three bytes is first, in values that are short: without a call.
+#[inline]
+pub(crate) fn find_any(bytes: [u8; 3], value: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let [first, second, third] = bytes.map(|byte| ONES * u64::from(byte));
+    let (words, rest) = value.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Zeros where a byte is; the lowest one that is marked is right.
+        let marked = |other: u64| (word ^ other).wrapping_sub(ONES) & !(word ^ other);
+        let found = (marked(first) | marked(second) | marked(third)) & HIGH;
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| bytes.contains(byte)).map(|at| words.len() * 8 + at)
+}
+
 /// What is wrong and where, before the part that it is in is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -576,6 +595,22 @@ pub(crate) fn show(f: &mut std::fmt::Formatter<'_>, write: impl FnOnce(&mut Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_three_bytes_is_found_wherever_it_is() {
+        for length in 0..40 {
+            for at in 0..length {
+                for (byte, later) in [(b';', b'"'), (b'"', b'<'), (b'<', b';')] {
+                    let mut value = vec![b':'; length];
+                    value[at] = byte;
+                    assert_eq!(find_any([b';', b'"', b'<'], &value), Some(at));
+                    *value.last_mut().unwrap() = later;
+                    assert_eq!(find_any([b';', b'"', b'<'], &value), Some(at.min(length - 1)));
+                }
+            }
+            assert_eq!(find_any([b';', b'"', b'<'], &vec![0xBB; length]), None);
+        }
+    }
 
     #[test]
     fn a_byte_is_found_wherever_it_is() {

@@ -94,7 +94,7 @@ fn a_response_copies_what_it_must_byte_for_byte_and_nothing_else() {
          v : SIP/2.0/UDP one;branch=z9hG4bK1 ,\r\n SIP/2.0/UDP two;branch=z9hG4bK2\r\n\
          Via: SIP/2.0/TCP three;branch=z9hG4bK3\r\n\
          From:   <sip:a@h>;tag=1\r\n\
-         To: \"Bob;tag=no\" <sip:bob@h;tag=no>;tag=8321\r\n\
+         t: \"Bob;tag=no\" <sip:bob@h;tag=no>;tag=8321\r\n\
          i: c\r\n\
          CSEQ: 1 INVITE\r\n\
          Record-Route: <sip:p1;lr>\r\n\

@@ -63,10 +63,12 @@ impl<T> Arena<T> {
         if place.generation != slot.generation {
             return None;
         }
-        let entry = place.entry.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(slot.index);
-        Some(entry)
+        let entry = place.entry.take();
+        if entry.is_some() {
+            place.generation = place.generation.wrapping_add(1);
+            self.free.push(slot.index);
+        }
+        entry
     }
 
     /// Looks an entry up.

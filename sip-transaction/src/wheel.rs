@@ -16,6 +16,14 @@ const FREE: u16 = DUE + 1;
 /// The last tick that fits: 139 years.
 const LAST_TICK: u64 = (1 << (6 * LEVELS)) - 1;
 
+/// Nanoseconds a tick.
+const NANOS: u32 = 1_000_000;
+
+/// The ticks of the whole seconds of a span, and some more.
+fn ticks(span: Duration, more: u32) -> u64 {
+    span.as_secs().saturating_mul(1_000).saturating_add(u64::from(more)).min(LAST_TICK)
+}
+
 /// A running timer. Stopping one that has fired does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Handle {
@@ -71,8 +79,7 @@ impl<T> Wheel<T> {
     pub(crate) fn start(&mut self, now: Instant, at: Instant, what: T) -> Handle {
         let origin = *self.origin.get_or_insert(now);
         let since = at.saturating_duration_since(origin);
-        let millis = u64::try_from(since.as_nanos().div_ceil(1_000_000)).unwrap_or(LAST_TICK);
-        let tick = millis.min(LAST_TICK);
+        let tick = ticks(since, since.subsec_nanos().div_ceil(NANOS));
         let index = if let Some(entry) = self.entries.get_mut(self.free as usize) {
             let index = self.free;
             self.free = entry.next;
@@ -107,8 +114,8 @@ impl<T> Wheel<T> {
     /// Takes one timer that is due, those that are due first before others.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<T> {
         let origin = self.origin?;
-        let millis = now.saturating_duration_since(origin).as_millis();
-        let target = u64::try_from(millis).unwrap_or(LAST_TICK).min(LAST_TICK);
+        let since = now.saturating_duration_since(origin);
+        let target = ticks(since, since.subsec_nanos() / NANOS);
         loop {
             let due = self.lists.get(usize::from(DUE)).map_or(NONE, |list| list.first);
             if due != NONE {

@@ -75,6 +75,10 @@ pub(crate) fn value_length(line: &[u8]) -> usize {
 
 /// Whether a value has a parameter of this name behind its address.
 pub(crate) fn has_parameter(value: &[u8], name: &[u8]) -> bool {
+    // Most have none at all.
+    if crate::scan::find(b';', value).is_none() {
+        return false;
+    }
     outside(value).any(|(offset, byte)| {
         let rest = value.get(offset + 1..).unwrap_or_default();
         let rest = trim_start(rest);

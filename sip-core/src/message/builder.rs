@@ -6,18 +6,18 @@ use std::fmt;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::draft::{Draft, Raw, Typed, is_content_length};
-use super::edit::Decimal;
-use super::{Headers, Method, Request, Response, StatusCode};
-use crate::header::{HeaderName, Known, TypedHeader, has_parameter, is_token_byte};
+use super::draft::{Raw, Typed, is_content_length};
+use super::lines::Lines;
+use super::{Entry, Headers, Method, Request, Response, StatusCode};
+use crate::header::{HeaderName, Known, TypedHeader, has_parameter, is_token, is_token_byte};
 
 /// A request being made.
 #[derive(Clone)]
 pub struct RequestBuilder {
     method: Method,
-    uri: Bytes,
-    base: Headers,
-    draft: Draft,
+    /// How long the Request-URI is.
+    uri: usize,
+    lines: Lines,
     body: Bytes,
 }
 
@@ -25,9 +25,13 @@ pub struct RequestBuilder {
 #[derive(Clone)]
 pub struct ResponseBuilder {
     status: StatusCode,
-    reason: Option<Bytes>,
-    base: Headers,
-    draft: Draft,
+    /// How long the reason phrase is.
+    reason: usize,
+    lines: Lines,
+    /// The Record-Routes of the request, with where their lines end.
+    routes: SmallVec<[(Entry, u32); 2]>,
+    /// The request, when it has any.
+    request: Bytes,
     body: Bytes,
 }
 
@@ -59,7 +63,7 @@ macro_rules! common {
         /// Sets the body and its type.
         #[must_use]
         pub fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
-            self.draft.replace(&self.base, &HeaderName::CONTENT_TYPE, &Raw(content_type.as_bytes()));
+            self.lines.replace(&HeaderName::CONTENT_TYPE, &Raw(content_type.as_bytes()));
             self.body = body.into();
             self
         }
@@ -69,9 +73,9 @@ macro_rules! common {
                 return;
             }
             if is_single(name) {
-                self.draft.replace(&self.base, name, value);
+                self.lines.replace(name, value);
             } else {
-                self.draft.push(name, value);
+                self.lines.push(name, value);
             }
         }
     };
@@ -80,34 +84,64 @@ macro_rules! common {
 impl RequestBuilder {
     /// A request with no header yet.
     pub(super) fn new(method: Method, uri: Bytes) -> Self {
-        Self { method, uri, base: Headers::none(), draft: Draft::none(), body: Bytes::new() }
+        let lines = Lines::new([method.as_bytes(), b" ", &uri, b" SIP/2.0\r\n"], 448);
+        Self { method, uri: uri.len(), lines, body: Bytes::new() }
     }
 
     common!(Request);
 
     /// The request, Content-Length included.
     #[must_use]
-    pub fn build(mut self) -> Request {
-        self.draft.replace(&self.base, &HeaderName::CONTENT_LENGTH, &Decimal(self.body.len()));
-        let start = [self.method.as_bytes(), b" ", &self.uri, b" SIP/2.0\r\n"];
-        let (headers, body) = self.draft.assemble(&self.base, start, &self.body);
+    pub fn build(self) -> Request {
+        let (headers, body) = self.lines.finish(&self.body);
         let at = self.method.as_bytes().len() as u32 + 1;
-        let uri = at..at + self.uri.len() as u32;
-        Request { method: self.method, uri, headers, body }
+        Request { method: self.method, uri: at..at + self.uri as u32, headers, body }
     }
 }
 
 impl ResponseBuilder {
-    /// Copies what RFC 3261 §8.2.6.2 names, byte for byte.
+    /// Copies what RFC 3261 §8.2.6.2 names, byte for byte, and Timestamp to a 100.
     #[inline]
     pub(super) fn new(request: &Headers, status: StatusCode) -> Self {
-        let base = request.clone();
-        let mut draft = Draft::none();
-        draft.keep_each(&base, Known::Via, [Known::From, Known::To, Known::CallId, Known::Cseq]);
-        if status == StatusCode::TRYING {
-            draft.keep(&base, &HeaderName::TIMESTAMP, false);
+        // The lines in the order of the response: Via as often as it is there, of the others the first.
+        let (bytes, entries) = (request.bytes(), request.entries());
+        let mut vias = SmallVec::<[(Entry, &[u8]); 4]>::new();
+        let mut others = [None; 5];
+        let mut routes = SmallVec::new();
+        let mut room = 0;
+        for (number, entry) in entries.iter().enumerate() {
+            // After the last line comes the empty one.
+            let end = entries.get(number + 1).map_or(request.end().saturating_sub(2), Entry::start);
+            let line = bytes.get(entry.start()..end).unwrap_or_default();
+            let [from, to, call_id, cseq, timestamp] = &mut others;
+            let place = match entry.known {
+                Some(Known::Via) => {
+                    vias.push((*entry, line));
+                    room += line.len();
+                    continue;
+                }
+                Some(Known::RecordRoute) => {
+                    routes.push((*entry, end as u32));
+                    continue;
+                }
+                Some(Known::From) => from,
+                Some(Known::To) => to,
+                Some(Known::CallId) => call_id,
+                Some(Known::Cseq) => cseq,
+                Some(Known::Timestamp) if status == StatusCode::TRYING => timestamp,
+                _ => continue,
+            };
+            if place.is_none() {
+                *place = Some((*entry, line));
+                room += line.len();
+            }
         }
-        Self { status, reason: None, base, draft, body: Bytes::new() }
+        let mut lines = Lines::new(status_line(&status_digits(status), status.reason().as_bytes()), room);
+        for (entry, line) in vias.into_iter().chain(others.into_iter().flatten()) {
+            lines.keep(entry, line);
+        }
+        let request = if routes.is_empty() { Bytes::new() } else { bytes.clone() };
+        Self { status, reason: status.reason().len(), lines, routes, request, body: Bytes::new() }
     }
 
     common!(Response);
@@ -116,16 +150,18 @@ impl ResponseBuilder {
     #[must_use]
     #[inline]
     pub fn to_tag(mut self, tag: &[u8]) -> Self {
-        let value = match self.draft.first(&self.base, &HeaderName::TO) {
-            Some(to) if !has_parameter(to, b"tag") => {
-                let mut value = SmallVec::<[u8; 256]>::from_slice(to);
-                value.extend_from_slice(b";tag=");
-                value.extend(tag.iter().copied().filter(|byte| is_token_byte(*byte)));
-                value
+        if let Some(place) = self.lines.position(Known::To)
+            && let Some(to) = self.lines.value(place)
+            && !has_parameter(to, b"tag")
+        {
+            let mut parameter = SmallVec::<[u8; 64]>::from_slice(b";tag=");
+            if is_token(tag) {
+                parameter.extend_from_slice(tag);
+            } else {
+                parameter.extend(tag.iter().copied().filter(|byte| is_token_byte(*byte)));
             }
-            _ => return self,
-        };
-        self.draft.replace(&self.base, &HeaderName::TO, &Raw(&value));
+            self.lines.append(place, &parameter);
+        }
         self
     }
 
@@ -133,29 +169,44 @@ impl ResponseBuilder {
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {
         let clean = reason.bytes().map(|byte| if byte.is_ascii_control() { b' ' } else { byte });
-        self.reason = Some(clean.collect::<Vec<u8>>().into());
+        let clean: Vec<u8> = clean.collect();
+        self.lines.restart(status_line(&status_digits(self.status), &clean));
+        self.reason = clean.len();
         self
     }
 
     /// Copies the Record-Routes of the request, as answers that make a dialog must (RFC 3261 §12.1.1).
     #[must_use]
     pub fn record_route(mut self) -> Self {
-        self.draft.keep(&self.base, &HeaderName::RECORD_ROUTE, true);
+        for (entry, end) in &self.routes {
+            let line = self.request.get(entry.start()..*end as usize).unwrap_or_default();
+            self.lines.keep(*entry, line);
+        }
         self
     }
 
     /// The response, Content-Length included.
     #[must_use]
-    pub fn build(mut self) -> Response {
-        self.draft.replace(&self.base, &HeaderName::CONTENT_LENGTH, &Decimal(self.body.len()));
-        let code = self.status.as_u16();
-        let digit = |divisor: u16| b'0' + (code / divisor % 10) as u8;
-        let line = [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', digit(100), digit(10), digit(1), b' '];
-        let reason = self.reason.as_ref().map_or(self.status.reason().as_bytes(), |reason| reason);
-        let range = line.len() as u32..(line.len() + reason.len()) as u32;
-        let (headers, body) = self.draft.assemble(&self.base, [&line, reason, b"\r\n", &[]], &self.body);
-        Response { status: self.status, reason: range, headers, body }
+    #[inline]
+    pub fn build(self) -> Response {
+        let start = STATUS_START as u32;
+        let (headers, body) = self.lines.finish(&self.body);
+        Response { status: self.status, reason: start..start + self.reason as u32, headers, body }
     }
+}
+
+/// Where the reason phrase begins.
+const STATUS_START: usize = b"SIP/2.0 200 ".len();
+
+fn status_digits(status: StatusCode) -> [u8; STATUS_START] {
+    let code = status.as_u16();
+    let digit = |divisor: u16| b'0' + (code / divisor % 10) as u8;
+    [b'S', b'I', b'P', b'/', b'2', b'.', b'0', b' ', digit(100), digit(10), digit(1), b' ']
+}
+
+/// A status line in pieces.
+const fn status_line<'a>(start: &'a [u8; STATUS_START], reason: &'a [u8]) -> [&'a [u8]; 4] {
+    [start, reason, b"\r\n", b""]
 }
 
 impl fmt::Debug for RequestBuilder {

@@ -63,29 +63,6 @@ impl Draft {
         Self { order: SmallVec::new(), added: SmallVec::new(), scratch: Scratch::new() }
     }
 
-    /// Takes over the original lines of a name, at the end; only the first one unless `every`.
-    pub(super) fn keep(&mut self, base: &Headers, name: &HeaderName, every: bool) {
-        let numbers = base.entries().iter().enumerate().filter(|(_, entry)| entry.is(base.bytes(), name));
-        let limit = if every { usize::MAX } else { 1 };
-        self.order.extend(numbers.take(limit).map(|(number, _)| number as u32));
-    }
-
-    /// Takes over the original lines of one name, and the first lines of others in this order, in one pass.
-    pub(super) fn keep_each<const N: usize>(&mut self, base: &Headers, every: Known, firsts: [Known; N]) {
-        let mut found = [None; N];
-        for (number, entry) in base.entries().iter().enumerate() {
-            let Some(known) = entry.known else { continue };
-            if known == every {
-                self.order.push(number as u32);
-            } else if let Some(place) = firsts.iter().position(|first| *first == known)
-                && let Some(place) = found.get_mut(place)
-            {
-                place.get_or_insert(number as u32);
-            }
-        }
-        self.order.extend(found.into_iter().flatten());
-    }
-
     /// Adds a line above the first of its name, or at the top.
     pub(super) fn push_front(&mut self, base: &Headers, name: &HeaderName, value: &impl Encode) {
         let line = self.line(name, value);
@@ -165,13 +142,6 @@ impl Draft {
     /// Whether there is a line of this name.
     pub(super) fn contains(&self, base: &Headers, name: &HeaderName) -> bool {
         self.position(base, name, 0).is_some()
-    }
-
-    /// The trimmed value of the first line of a name, folds and all.
-    pub(super) fn first<'a>(&'a self, base: &'a Headers, name: &HeaderName) -> Option<&'a [u8]> {
-        let line = self.order.get(self.position(base, name, 0)?)?;
-        let (entry, bytes) = self.entry(base, *line)?;
-        bytes.get(entry.value())
     }
 
     /// Visits the header section in slices: runs of original lines that follow one another are one slice.

@@ -112,7 +112,7 @@ impl Headers {
 
     /// The first value of a line, if it has one.
     #[inline]
-    pub(super) fn first_of<H: TypedHeader>(&self, entry: &Entry) -> Result<Option<H>, ParseError> {
+    fn first_of<H: TypedHeader>(&self, entry: &Entry) -> Result<Option<H>, ParseError> {
         if entry.folded {
             let Some((offset, value)) = Values::of::<H>(self.value(entry)).next() else { return Ok(None) };
             let place = |error: ParseError| ParseError { offset: error.offset + offset, ..error };
@@ -213,6 +213,14 @@ impl Headers {
     pub(super) fn message(&self, body: usize) -> Bytes {
         let end = self.body as usize + body;
         if end == self.bytes.len() { self.bytes.clone() } else { self.bytes.slice(..end) }
+    }
+
+    /// As [`Headers::message`], of headers that are not needed any more.
+    #[inline]
+    pub(super) fn into_message(self, body: usize) -> Bytes {
+        let mut bytes = self.bytes;
+        bytes.truncate(self.body as usize + body);
+        bytes
     }
 
     pub(super) fn name(&self, entry: &Entry) -> HeaderName {

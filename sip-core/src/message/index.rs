@@ -47,13 +47,18 @@ impl Entry {
 
     /// The same line somewhere else.
     pub(crate) fn moved(self, from: usize, to: usize) -> Self {
-        let move_offset = |offset: u32| (offset as usize - from + to) as u32;
+        let move_offset = |offset: u32| offset.wrapping_sub(from as u32).wrapping_add(to as u32);
         Self {
             start: move_offset(self.start),
             value_start: move_offset(self.value_start),
             value_end: move_offset(self.value_end),
             ..self
         }
+    }
+
+    /// The same line with a longer value.
+    pub(crate) fn longer(self, by: usize) -> Self {
+        Self { value_end: self.value_end + by as u32, ..self }
     }
 
     /// Where the line begins.

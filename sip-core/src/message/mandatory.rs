@@ -2,7 +2,11 @@
 
 use super::{Entry, Headers};
 use crate::error::{ErrorKind, ParseError, Part};
-use crate::header::{CSeq, CallId, From, HeaderName, Known, MaxForwards, To, TypedHeader, Via};
+use crate::header::{
+    CSeq, CallId, From, HeaderName, Known, MaxForwards, To, TypedHeader, Via, trim, trim_start, value_length,
+};
+use crate::scan::Keep;
+use crate::view::{self, HeaderView};
 
 /// The mandatory fields of a message, parsed. Max-Forwards may lack: elements of RFC 2543 did not send it
 /// (RFC 3261 §16.3).
@@ -25,15 +29,23 @@ pub struct Mandatory {
 impl Mandatory {
     /// Reads the fields of a header section.
     pub(super) fn read(headers: &Headers) -> Result<Self, ParseError> {
-        let Some([via, from, to, call_id, cseq]) = places(headers) else { return Self::search(headers) };
-        let max_forwards = headers.typed::<MaxForwards>();
+        let Some((via, from, to, call_id, cseq, max_forwards)) = places(headers) else {
+            return Self::search(headers);
+        };
+        let bytes = headers.bytes();
+        let via: view::Via<'_> = value(bytes, via)?;
+        let from: view::From<'_> = value(bytes, from)?;
+        let to: view::To<'_> = value(bytes, to)?;
+        let call_id: view::CallId<'_> = value(bytes, call_id)?;
+        let cseq: view::CSeq<'_> = value(bytes, cseq)?;
+        let max_forwards: Option<view::MaxForwards> = max_forwards.map(|entry| value(bytes, entry)).transpose()?;
         Ok(Self {
-            via: found(headers, via)?,
-            from: found(headers, from)?,
-            to: found(headers, to)?,
-            call_id: found(headers, call_id)?,
-            cseq: found(headers, cseq)?,
-            max_forwards: max_forwards?.map(|max_forwards| max_forwards.0),
+            via: via.keep(&bytes),
+            from: From { name_addr: from.0.keep(&bytes) },
+            to: To { name_addr: to.0.keep(&bytes) },
+            call_id: CallId((&bytes).keep(call_id.0)),
+            cseq: cseq.keep(&bytes),
+            max_forwards: max_forwards.map(|max_forwards| max_forwards.0),
         })
     }
 
@@ -51,25 +63,26 @@ impl Mandatory {
     }
 
     /// Compares the CSeq's method to the request's (RFC 3261 §8.1.1.5).
-    pub(super) fn check_method(self, method: &crate::Method) -> Result<Self, ParseError> {
+    #[inline]
+    pub(super) fn check_method(&self, method: &crate::Method) -> Result<(), ParseError> {
         if self.cseq.method == *method {
-            Ok(self)
+            Ok(())
         } else {
             Err(ParseError::new(ErrorKind::Mismatch, Part::Header(HeaderName::CSEQ), 0))
         }
     }
 }
 
-/// The lines of the topmost Via, of From, To, Call-ID and CSeq, in one pass; `None` when one is missing, or when one that
-/// may be there only once is repeated.
-fn places(headers: &Headers) -> Option<[&Entry; 5]> {
+type Places<'a> = (&'a Entry, &'a Entry, &'a Entry, &'a Entry, &'a Entry, Option<&'a Entry>);
+
+/// The lines of the topmost Via, of From, To, Call-ID, CSeq and perhaps Max-Forwards, in one pass; `None` when one is
+/// missing, folded, or there more than once and may not.
+fn places(headers: &Headers) -> Option<Places<'_>> {
     let [mut via, mut from, mut to, mut call_id, mut cseq, mut max_forwards] = [None; 6];
     for entry in headers.entries() {
         let place = match entry.known {
-            Some(Known::Via) => {
-                via = via.or(Some(entry));
-                continue;
-            }
+            Some(Known::Via) if via.is_some() => continue,
+            Some(Known::Via) => &mut via,
             Some(Known::From) => &mut from,
             Some(Known::To) => &mut to,
             Some(Known::CallId) => &mut call_id,
@@ -77,20 +90,25 @@ fn places(headers: &Headers) -> Option<[&Entry; 5]> {
             Some(Known::MaxForwards) => &mut max_forwards,
             _ => continue,
         };
-        if place.replace(entry).is_some() {
+        if entry.folded || place.replace(entry).is_some() {
             return None;
         }
     }
-    Some([via?, from?, to?, call_id?, cseq?])
+    Some((via?, from?, to?, call_id?, cseq?, max_forwards))
 }
 
-/// The value of a line, or of the next one of its name when it has none.
+/// The first value of a line that is not folded.
 #[inline]
-fn found<H: TypedHeader>(headers: &Headers, entry: &Entry) -> Result<H, ParseError> {
-    match headers.first_of(entry)? {
-        Some(value) => Ok(value),
-        None => headers.require(),
+fn value<'a, V: HeaderView<'a>>(bytes: &'a [u8], entry: &Entry) -> Result<V, ParseError> {
+    let range = entry.value();
+    let mut start = range.start;
+    let mut value = bytes.get(range).unwrap_or_default();
+    if V::LIST {
+        let first = value.get(..value_length(value)).unwrap_or_default();
+        start += first.len() - trim_start(first).len();
+        value = trim(first);
     }
+    V::parse(value).map_err(|error| ParseError { offset: error.offset + start, ..error })
 }
 
 /// The value of a header that must be there exactly once.

@@ -7,6 +7,7 @@ mod edit;
 mod headers;
 mod index;
 mod limits;
+mod lines;
 mod mandatory;
 mod method;
 mod request;

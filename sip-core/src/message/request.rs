@@ -70,7 +70,9 @@ impl Request {
     /// When one of them is missing, malformed or repeated, or CSeq names another method; its
     /// [status](ParseError::status) is what to answer.
     pub fn mandatory(&self) -> Result<Mandatory, ParseError> {
-        Mandatory::read(&self.headers)?.check_method(&self.method)
+        let mandatory = Mandatory::read(&self.headers)?;
+        mandatory.check_method(&self.method)?;
+        Ok(mandatory)
     }
 
     /// The header section.

@@ -63,6 +63,13 @@ impl Response {
         self.headers.message(self.body.len())
     }
 
+    /// The response, byte for byte as it came, when nothing else of it is needed.
+    #[must_use]
+    #[inline]
+    pub fn into_bytes(self) -> Bytes {
+        self.headers.into_message(self.body.len())
+    }
+
     /// Begins to change the response.
     #[must_use]
     #[inline]

@@ -254,11 +254,12 @@ impl<'a> Iterator for ParamsIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let entry = self.rest.strip_prefix(b";")?;
-        let stop = memchr::memchr3(b';', b'"', b'<', entry).unwrap_or(entry.len());
+        // As nearly every entry is: without quotes and brackets.
+        let stop = scan::find_any([b';', b'"', b'<'], entry).unwrap_or(entry.len());
         let (plain, rest) = entry.split_at_checked(stop)?;
         if matches!(rest.first(), None | Some(b';')) {
             self.rest = rest;
-            return Some(split(plain, memchr::memchr(b'=', plain)));
+            return Some(split(plain, scan::find(b'=', plain)));
         }
         let mut equals = None;
         let mut quoted = false;

@@ -125,17 +125,26 @@ fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
 
 /// Four decimal octets; leading zeros are refused, because some read them as octal.
 fn v4(name: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0u8; 4];
-    let mut parts = name.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        let part = parts.next()?;
-        if part.is_empty() || part.len() > 3 || (part.len() > 1 && part.first() == Some(&b'0')) {
-            return None;
+    let mut address = 0_u32;
+    let (mut value, mut digits, mut dots) = (0_u32, 0, 0);
+    for &byte in name {
+        if byte == b'.' {
+            if digits == 0 || value > 255 {
+                return None;
+            }
+            address = address << 8 | value;
+            (value, digits) = (0, 0);
+            dots += 1;
+        } else {
+            // No leading zero, which some read as octal, and no fourth digit.
+            if digits == 3 || (digits == 1 && value == 0) {
+                return None;
+            }
+            value = value * 10 + u32::from(byte - b'0');
+            digits += 1;
         }
-        let value = part.iter().fold(0u16, |value, digit| value * 10 + u16::from(digit - b'0'));
-        *octet = u8::try_from(value).ok()?;
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    (digits > 0 && value <= 255 && dots == 3).then(|| Ipv4Addr::from(address << 8 | value))
 }
 
 /// A host with an optional port.
@@ -173,5 +182,21 @@ impl<'a> HostPort<'a> {
     #[inline]
     pub(crate) fn keep(&self, source: &impl Keep) -> uri::HostPort {
         uri::HostPort { host: self.host.keep(source), port: self.port }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ipv4_addresses_are_what_the_standard_library_says(
+            text in prop_oneof!["[0-9.]{0,16}", "([0-9]{1,3}\\.){3}[0-9]{1,3}", "([0-2]?[0-9]{1,2}\\.){3,4}[0-9]{0,2}"],
+        ) {
+            prop_assert_eq!(v4(text.as_bytes()), text.parse().ok());
+        }
     }
 }

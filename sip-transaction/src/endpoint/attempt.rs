@@ -98,7 +98,7 @@ impl Endpoint {
         while let Some(output) = self.resolver.poll_output() {
             match output {
                 resolve::Output::Query { query, question } => {
-                    self.outputs.push_back(Output::Query { query, question });
+                    self.queue.push(Output::Query { query, question });
                 }
                 resolve::Output::Located { lookup, targets } => self.on_located(now, lookup, targets),
             }

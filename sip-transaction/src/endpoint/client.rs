@@ -443,7 +443,7 @@ impl Endpoint {
             connection.clients.remove(&slot);
         }
         if !client.is_internal && !has_failed {
-            self.tell(Event::ClientEnded { id: ClientId(slot) });
+            self.queue.push_client_ended(ClientId(slot));
         }
     }
 

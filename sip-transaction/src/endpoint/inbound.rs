@@ -8,7 +8,7 @@ use sip_core::framing::{self, Frame, PONG};
 use sip_core::message::Answerable;
 use sip_core::{Message, ParseError};
 
-use super::{CloseReason, Endpoint, Output};
+use super::{CloseReason, Endpoint};
 use crate::stun;
 use crate::transport::via::note_source;
 use crate::transport::{ConnectionId, ListenerId, Source};
@@ -64,7 +64,7 @@ impl Endpoint {
                 }
                 Ok(Some(Frame::Ping)) => {
                     self.counters.keep_alives += 1;
-                    self.outputs.push_back(Output::Write { connection: id, payload: Bytes::from_static(PONG) });
+                    self.queue.push_write(id, Bytes::from_static(PONG));
                 }
                 // Half of a ping, or the answer to one.
                 Ok(Some(Frame::Pong)) => {}
@@ -104,7 +104,7 @@ impl Endpoint {
             }
             Frame::Ping => {
                 self.counters.keep_alives += 1;
-                self.outputs.push_back(Output::Write { connection: id, payload: Bytes::from_static(PONG) });
+                self.queue.push_write(id, Bytes::from_static(PONG));
                 false
             }
             Frame::Pong => false,
@@ -123,10 +123,10 @@ impl Endpoint {
         self.counters.messages_received += 1;
         match message {
             Message::Request(request) => match request.mandatory() {
-                Ok(mut mandatory) => {
-                    let request = note_source(&request, &mut mandatory.via, &source).unwrap_or(request);
-                    self.on_request(now, request, mandatory, source, length);
-                }
+                Ok(mut mandatory) => match note_source(&request, &mut mandatory.via, &source) {
+                    Some(noted) => self.on_request(now, noted, mandatory, source, length),
+                    None => self.on_request(now, request, mandatory, source, length),
+                },
                 Err(error) => {
                     self.counters.malformed += 1;
                     self.answer_invalid(&request, &error, source, length);

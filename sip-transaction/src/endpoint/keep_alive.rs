@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rand_core::RngCore;
 use sip_core::framing::PING;
 
-use super::{CloseReason, Endpoint, Event, FlowFailure, Output, Owner};
+use super::{CloseReason, Endpoint, Event, FlowFailure, Owner};
 use crate::arena::{Arena, Slot};
 use crate::stun::{self, Attribute, Class, Message, TransactionId};
 use crate::transaction::key::Secret;
@@ -187,7 +187,7 @@ impl Endpoint {
     fn ping(&mut self, connection: crate::ConnectionId) -> bool {
         let is_open = self.is_open(connection);
         if is_open {
-            self.outputs.push_back(Output::Write { connection, payload: Bytes::from_static(PING) });
+            self.queue.push_write(connection, Bytes::from_static(PING));
         }
         is_open
     }
@@ -216,7 +216,7 @@ impl Endpoint {
             return;
         };
         let payload = Message::new(Class::Request, stun::BINDING, transaction).to_bytes();
-        self.outputs.push_back(Output::Datagram { listener, destination: remote, payload });
+        self.queue.push_datagram(listener, remote, payload);
         self.counters.bindings_sent += 1;
         let patience = stun::patience(sent, self.config.timers.t1);
         self.enter(now, slot, State::Asked { transaction, sent }, patience);
@@ -303,11 +303,7 @@ impl Endpoint {
         }
         self.counters.keep_alives += 1;
         self.counters.bindings_answered += 1;
-        self.outputs.push_back(Output::Datagram {
-            listener: source.listener,
-            destination: source.remote,
-            payload: answer,
-        });
+        self.queue.push_datagram(source.listener, source.remote, answer);
     }
 
     /// The answer to a binding request, if it is to one of ours and comes from where that went.

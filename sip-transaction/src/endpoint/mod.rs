@@ -7,11 +7,12 @@ mod error;
 mod event;
 mod inbound;
 mod keep_alive;
+mod queue;
 mod server;
 mod snapshot;
 mod wire;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,6 +36,7 @@ use crate::wheel::Wheel;
 use attempt::Seeker;
 use client::Client;
 use keep_alive::{Budget, Keepers};
+use queue::Queue;
 use server::Server;
 
 /// Whose timer it is.
@@ -122,7 +124,7 @@ pub struct Endpoint {
     strangers: HashMap<IpAddr, usize, Secret>,
     counted: usize,
     unanswered: usize,
-    outputs: VecDeque<Output>,
+    queue: Queue,
     counters: Counters,
 }
 
@@ -160,7 +162,7 @@ impl Endpoint {
             strangers: HashMap::with_hasher(secret),
             counted: 0,
             unanswered: 0,
-            outputs: VecDeque::new(),
+            queue: Queue::default(),
             counters: Counters::default(),
         }
     }
@@ -231,9 +233,8 @@ impl Endpoint {
 
     /// What to do next; call until `None` after every other call.
     #[must_use]
-    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.queue.pop()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
@@ -278,7 +279,7 @@ impl Endpoint {
             timers: self.wheel.len(),
             kept_flows: self.keepers.len(),
             strangers: self.strangers.len(),
-            outputs: self.outputs.len(),
+            outputs: self.queue.len(),
             counters: self.counters,
         }
     }
@@ -303,6 +304,6 @@ impl Endpoint {
 
     #[inline]
     fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.queue.push(Output::Event(event));
     }
 }

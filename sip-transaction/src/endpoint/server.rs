@@ -1,5 +1,6 @@
 //! Requests of others: from their arrival to the last event.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -26,7 +27,8 @@ enum Kind {
 pub(super) struct Server {
     key: Key,
     kind: Kind,
-    source: Source,
+    /// Who sent it.
+    address: IpAddr,
     reply: Reply,
     /// The request, until its final response is given.
     request: Option<Bytes>,
@@ -90,12 +92,12 @@ impl Endpoint {
         }
         let is_other = matches!(server.kind, Kind::Other(_));
         if is_other && (status == StatusCode::REQUEST_TIMEOUT || status.is_provisional()) {
-            let may_try = status == StatusCode::TRYING && server.source.transport.is_reliable();
+            let may_try = status == StatusCode::TRYING && server.reply.transport.is_reliable();
             if !may_try {
                 return Err(RespondError::Forbidden);
             }
         }
-        let message = response.to_bytes();
+        let message = response.into_bytes();
         if status.is_success() || (status.is_provisional() && status != StatusCode::TRYING) {
             server.is_taken = true;
         }
@@ -194,7 +196,7 @@ impl Endpoint {
     /// it end the call.
     fn may_cancel(&self, invite: Slot, cancel: &Request, source: &Source) -> bool {
         let Some(server) = self.servers.get(invite) else { return false };
-        if !matches!(server.kind, Kind::Invite(_)) || server.source.remote.ip() != source.remote.ip() {
+        if !matches!(server.kind, Kind::Invite(_)) || server.address != source.remote.ip() {
             return false;
         }
         let Some(request) = &server.request else { return true };
@@ -227,13 +229,22 @@ impl Endpoint {
     ) -> Option<Slot> {
         let address = source.remote.ip();
         let is_counted = !self.trusted.contains(&address);
-        let held = self.strangers.get(&address).copied().unwrap_or(0);
+        let mut held = is_counted.then(|| self.strangers.entry(address).or_default());
         let limit = self.config.server_transactions;
         let is_full = self.servers.len() >= limit
-            || (is_counted && (held >= self.config.stranger_transactions || self.counted >= limit - limit / 4));
+            || held
+                .as_ref()
+                .is_some_and(|held| **held >= self.config.stranger_transactions || self.counted >= limit - limit / 4);
         // There are no more CANCELs here than INVITEs that they match.
         if is_full && !is_internal {
+            if held.is_some_and(|held| *held == 0) {
+                self.strangers.remove(&address);
+            }
             return None;
+        }
+        if let Some(held) = &mut held {
+            self.counted += 1;
+            **held += 1;
         }
         let is_reliable = source.transport.is_reliable();
         let timers = self.config.timers;
@@ -247,7 +258,7 @@ impl Endpoint {
         let slot = self.servers.insert(Server {
             key,
             kind,
-            source,
+            address,
             reply: Reply::new(&mandatory.via, &source),
             request: Some(request.to_bytes()),
             last: None,
@@ -260,13 +271,13 @@ impl Endpoint {
             is_taken: false,
             is_internal,
             is_told: false,
-        })?;
+        });
+        let Some(slot) = slot else {
+            self.uncount(address, is_counted);
+            return None;
+        };
         self.server_keys.insert(key, slot);
         self.unanswered += 1;
-        if is_counted {
-            self.counted += 1;
-            *self.strangers.entry(address).or_default() += 1;
-        }
         Some(slot)
     }
 
@@ -349,7 +360,7 @@ impl Endpoint {
         let Some(server) = self.servers.get(slot) else { return };
         let is_stranger = server.is_stranger && !server.is_taken;
         let has_budget = server.received.datagrams >= server.sent.datagrams + 2;
-        let address = server.source.remote.ip();
+        let address = server.address;
         let Some(request) = server.request.clone() else { return };
         if is_stranger && !has_budget && !self.trusted.contains(&address) {
             return;
@@ -370,7 +381,7 @@ impl Endpoint {
             return true;
         }
         let fits = server.sent.bytes + length <= server.received.bytes.saturating_mul(3);
-        let address = server.source.remote.ip();
+        let address = server.address;
         if (fits && !is_timed) || self.trusted.contains(&address) {
             return true;
         }
@@ -388,7 +399,7 @@ impl Endpoint {
     fn tell_ended(&mut self, slot: Slot, ended: Ended) {
         let Some(server) = self.servers.get_mut(slot) else { return };
         if !std::mem::replace(&mut server.is_told, true) && !server.is_internal {
-            self.tell(Event::ServerEnded { id: ServerId(slot), ended });
+            self.queue.push_server_ended(ServerId(slot), ended);
         }
     }
 
@@ -401,10 +412,12 @@ impl Endpoint {
         if server.request.is_some() {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
-        let address = server.source.remote.ip();
-        if server.is_counted
-            && let Some(held) = self.strangers.get_mut(&address)
-        {
+        self.uncount(server.address, server.is_counted);
+    }
+
+    /// One transaction fewer of an address that nobody vouches for.
+    fn uncount(&mut self, address: IpAddr, is_counted: bool) {
+        if is_counted && let Some(held) = self.strangers.get_mut(&address) {
             self.counted -= 1;
             *held -= 1;
             if *held == 0 {

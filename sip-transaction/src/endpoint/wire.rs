@@ -66,7 +66,7 @@ impl Endpoint {
         self.counters.connections_opened += 1;
         self.tell(Event::ConnectionOpened { source });
         for payload in waiting {
-            self.outputs.push_back(Output::Write { connection: id, payload });
+            self.queue.push_write(id, payload);
         }
         self.watch(now, id);
     }
@@ -113,7 +113,7 @@ impl Endpoint {
     /// Closes a connection from our side.
     pub(super) fn close_because(&mut self, now: Instant, id: ConnectionId, reason: CloseReason) {
         if self.connections.get(id).is_some() {
-            self.outputs.push_back(Output::Close { connection: id });
+            self.queue.push(Output::Close { connection: id });
             self.on_closed(now, id, reason);
         }
     }
@@ -191,12 +191,7 @@ impl Endpoint {
         let opening =
             Opening { transport, listener, local, remote: target.remote, is_inbound: false, name: name.clone() };
         let id = self.connections.insert(now, opening, self.config.limits).ok_or(SendError::Limit)?;
-        self.outputs.push_back(Output::Connect {
-            connection: id,
-            transport,
-            destination: target.remote,
-            name: name.clone(),
-        });
+        self.queue.push(Output::Connect { connection: id, transport, destination: target.remote, name: name.clone() });
         if let Some(name) = name.filter(|_| transport.is_secure()) {
             self.names.insert(transport, target.remote, name);
         }
@@ -208,12 +203,12 @@ impl Endpoint {
     pub(super) fn transmit(&mut self, path: Path, payload: Bytes) -> bool {
         match path {
             Path::Datagram { listener, destination } => {
-                self.outputs.push_back(Output::Datagram { listener, destination, payload });
+                self.queue.push_datagram(listener, destination, payload);
             }
             Path::Connection(id) => {
                 let Some(connection) = self.connections.get_mut(id) else { return false };
                 match &mut connection.phase {
-                    Phase::Open => self.outputs.push_back(Output::Write { connection: id, payload }),
+                    Phase::Open => self.queue.push_write(id, payload),
                     Phase::Opening { waiting, bytes } => {
                         if bytes.saturating_add(payload.len()) > self.config.connect_queue {
                             return false;

@@ -177,28 +177,21 @@ mod tests {
     use super::*;
     use Action::{Acknowledge, Deliver, Send, SendAgain, Start, Stop, Terminate, TimedOut, Undeliverable};
 
-    const STATES: [State; 6] =
-        [State::Idle, State::Calling, State::Proceeding, State::Completed, State::Accepted, State::Terminated];
-    const EVENTS: [Event; 9] = [
-        Event::Start,
-        Event::Provisional,
-        Event::Success,
-        Event::Rejection,
-        Event::Timer(Timer::A),
-        Event::Timer(Timer::B),
-        Event::Timer(Timer::D),
-        Event::Timer(Timer::M),
-        Event::TransportError,
-    ];
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn check(reliable: bool, rows: &[Row<State, Event>]) {
-        table::check(&STATES, &EVENTS, rows, |state, event, actions| {
-            let mut transaction = ClientInvite::new(Timers::default(), reliable);
-            transaction.state = state;
-            transaction.on_event(event, actions);
-            transaction.state
-        });
+        let visited = table::check(
+            &table::every!(State: Idle, Calling, Proceeding, Completed, Accepted, Terminated),
+            &table::client_events(),
+            rows,
+            |state, event, actions| {
+                let mut transaction = ClientInvite::new(Timers::default(), reliable);
+                transaction.state = state;
+                transaction.on_event(event, actions);
+                transaction.state
+            },
+        );
+        assert_eq!(visited, 6 * 18, "states times events");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use sip_core::uri::Host;
 use sip_core::{Method, Request};
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
-use smallvec::SmallVec;
 
 /// The magic cookie of RFC 3261 §8.1.1.7.
 const COOKIE: &[u8] = b"z9hG4bK";
@@ -85,8 +84,8 @@ impl Secret {
     pub(crate) fn client(&self, branch: &[u8], method: &Method) -> Key {
         let mut parts = Parts::of(b'C');
         parts.add(branch);
-        parts.0.extend_from_slice(method.as_bytes());
-        self.key(&parts)
+        parts.put(method.as_bytes());
+        self.key(parts)
     }
 
     /// The branch of an ACK to a 2xx: the same for the same ACK, so that its retransmissions are alike.
@@ -123,15 +122,16 @@ impl Secret {
         match &via.sent_by.host {
             Host::Name(name) => {
                 parts.add(name);
-                let start = parts.0.len() - name.len();
-                parts.0.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+                let written = parts.bytes_mut();
+                let start = written.len() - name.len();
+                written.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
             }
-            Host::V4(address) => parts.0.extend_from_slice(&address.octets()),
-            Host::V6(address) => parts.0.extend_from_slice(&address.octets()),
+            Host::V4(address) => parts.put(&address.octets()),
+            Host::V6(address) => parts.put(&address.octets()),
         }
-        parts.0.extend_from_slice(&via.sent_by.port.unwrap_or(0).to_le_bytes());
-        parts.0.extend_from_slice(method.as_bytes());
-        self.key(&parts)
+        parts.put(&via.sent_by.port.unwrap_or(0).to_le_bytes());
+        parts.put(method.as_bytes());
+        self.key(parts)
     }
 
     /// §17.2.3 for clients of RFC 2543: Request-URI, From tag, Call-ID, the number of CSeq and the topmost Via. The
@@ -142,13 +142,14 @@ impl Secret {
         parts.add(mandatory.from.tag().unwrap_or_default());
         parts.add(&request.headers().get(&HeaderName::CALL_ID).unwrap_or_default());
         parts.add(&request.headers().get(&HeaderName::VIA).unwrap_or_default());
-        parts.0.extend_from_slice(&mandatory.cseq.sequence.to_le_bytes());
-        parts.0.extend_from_slice(method.as_bytes());
-        self.key(&parts)
+        parts.put(&mandatory.cseq.sequence.to_le_bytes());
+        parts.put(method.as_bytes());
+        self.key(parts)
     }
 
-    fn key(&self, parts: &Parts) -> Key {
-        Key(SipHasher128::new_with_keys(self.first, self.second).hash(&parts.0).as_u128())
+    #[inline]
+    fn key(&self, mut parts: Parts) -> Key {
+        Key(SipHasher128::new_with_keys(self.first, self.second).hash(parts.bytes_mut()).as_u128())
     }
 
     fn hasher(&self, kind: u8) -> SipHasher128 {
@@ -159,20 +160,44 @@ impl Secret {
 }
 
 /// What is hashed, in one piece: a hasher is quickest with all of it at once.
-struct Parts(SmallVec<[u8; 192]>);
+struct Parts {
+    inline: [u8; 128],
+    length: usize,
+    /// Holds everything as soon as it holds anything.
+    heap: Vec<u8>,
+}
 
 impl Parts {
     /// Nothing yet but what kind of key it is.
     fn of(kind: u8) -> Self {
-        let mut parts = SmallVec::new();
-        parts.push(kind);
-        Self(parts)
+        let mut parts = Self { inline: [0; 128], length: 0, heap: Vec::new() };
+        parts.put(&[kind]);
+        parts
     }
 
     /// A part and its length, so that parts cannot flow into one another.
+    #[inline]
     fn add(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(bytes);
+        self.put(&(bytes.len() as u64).to_le_bytes());
+        self.put(bytes);
+    }
+
+    /// Bytes whose number is always the same, or that come last.
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if self.heap.is_empty() {
+            if let Some(free) = self.inline.get_mut(self.length..self.length + bytes.len()) {
+                free.copy_from_slice(bytes);
+                self.length += bytes.len();
+                return;
+            }
+            self.heap.extend_from_slice(self.inline.get(..self.length).unwrap_or_default());
+        }
+        self.heap.extend_from_slice(bytes);
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.heap.is_empty() { self.inline.get_mut(..self.length).unwrap_or_default() } else { &mut self.heap }
     }
 }
 
@@ -211,6 +236,18 @@ mod tests {
             key("INVITE", "host.example:5060;branch=1"),
         ] {
             assert_ne!(invite, other);
+        }
+    }
+
+    #[test]
+    fn long_parts_are_hashed_like_short_ones() {
+        // The lengths at which a key begins to need the heap are among these.
+        let branches: Vec<String> = (0..300).map(|length| format!("z9hG4bK{}", "x".repeat(length))).collect();
+        let keys: Vec<Key> = branches.iter().map(|branch| key("INVITE", &format!("Host:1;branch={branch}"))).collect();
+        for (number, branch) in branches.iter().enumerate() {
+            assert_eq!(keys[number], key("INVITE", &format!("hOST:1;branch={branch}")), "{number}");
+            assert_eq!(keys.iter().filter(|other| **other == keys[number]).count(), 1, "{number}");
+            assert_ne!(keys[number], key("INVITE", &format!("hosu:1;branch={branch}")), "{number}");
         }
     }
 

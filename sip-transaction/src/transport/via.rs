@@ -70,7 +70,7 @@ impl Reply {
         let path = match source.connection {
             Some(connection) => Path::Connection(connection),
             None => {
-                let destination = if via.rport().is_some() { source.remote } else { fallback };
+                let destination = if via.params.contains("rport") { source.remote } else { fallback };
                 Path::Datagram { listener: source.listener, destination }
             }
         };
@@ -82,8 +82,11 @@ impl Reply {
 /// when it was asked for. Returns the request with that Via, unless nothing had to be changed.
 pub(crate) fn note_source(request: &Request, via: &mut Via, source: &Source) -> Option<Request> {
     let address = source.remote.ip().to_canonical();
-    let asks = via.rport().is_some();
-    let claims = via.params.contains("received");
+    let (mut asks, mut claims) = (false, false);
+    for (name, _) in via.params.iter() {
+        asks |= name.eq_ignore_ascii_case(b"rport");
+        claims |= name.eq_ignore_ascii_case(b"received");
+    }
     if !asks && !claims && via.sent_by.host.ip() == Some(address) {
         return None;
     }

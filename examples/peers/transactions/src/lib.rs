@@ -11,20 +11,26 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 pub struct Held {
     /// All of it.
     pub each: u64,
-    /// The bytes of the request.
-    pub request: u64,
+    /// The bytes of the request and of the last response that are stored with it.
+    pub stored: u64,
 }
 
 /// Lets so many transactions begin, answered so many times, and counts what is held for each, tables included.
 pub fn held(work: load::Work, answers: usize, transactions: usize) -> Held {
+    let statuses = work.statuses().get(..answers).unwrap_or_default();
     let mut load = load::Load::new();
     let before = allocations::held();
-    let mut request = 0;
+    let mut requests = 0;
     for number in 0..transactions as u64 {
         let message = work.messages(number).swap_remove(0);
-        request = message.len() as u64;
-        load.feed(message, work.statuses().get(..answers).unwrap_or_default());
+        // The request is forgotten with its final response.
+        if statuses.last().is_none_or(|status| status.is_provisional()) {
+            requests += message.len() as u64;
+        }
+        load.feed(message, statuses);
     }
     assert_eq!(load.snapshot().server_transactions, transactions);
-    Held { each: (allocations::held() - before) / transactions as u64, request }
+    let transactions = transactions as u64;
+    let each = (allocations::held() - before) / transactions;
+    Held { each, stored: requests / transactions + load.last as u64 }
 }

@@ -73,6 +73,8 @@ pub struct Load {
     now: Instant,
     /// Datagrams that it sent.
     pub sent: u64,
+    /// How long the last of them was.
+    pub last: usize,
     /// Transactions that ended.
     pub ended: u64,
 }
@@ -85,13 +87,14 @@ impl Load {
         let config = Config { server_transactions: most, stranger_transactions: most, ..Config::default() };
         let mut endpoint = Endpoint::new(config, [1; 32]);
         let listener = endpoint.add_listener(ListenerConfig::new(Transport::Udp, ([192, 0, 2, 2], 5060).into()));
-        Self { endpoint, listener, now: Instant::now(), sent: 0, ended: 0 }
+        Self { endpoint, listener, now: Instant::now(), sent: 0, last: 0, ended: 0 }
     }
 
     /// One message comes, and is answered with these.
     pub fn feed(&mut self, payload: Bytes, statuses: &[StatusCode]) {
         let source = ([192, 0, 2, 1], 5060).into();
-        self.endpoint.handle_input(self.now, Input::Datagram { listener: self.listener, source, payload });
+        self.endpoint
+            .handle_input(self.now, Input::Datagram { listener: self.listener, source, payload, received: None });
         self.drain(statuses);
     }
 
@@ -134,7 +137,10 @@ impl Load {
                     }
                 }
                 Output::Event(Event::ServerEnded { .. }) => self.ended += 1,
-                Output::Datagram { .. } => self.sent += 1,
+                Output::Datagram { payload, .. } => {
+                    self.sent += 1;
+                    self.last = payload.len();
+                }
                 _ => {}
             }
         }

@@ -56,11 +56,11 @@ fn main() {
         }
     }
     println!();
-    println!("| held | bytes | of them the request |");
+    println!("| held | bytes | of them messages |");
     println!("|---|---|---|");
-    for (name, state, answered) in [("INVITE, rings", Work::Rejected, 1), ("INVITE, rejected", Work::Rejected, 2)] {
-        let held = peers_transactions::held(state, answered, SIZES[1]);
-        println!("| {name} | {} | {} |", held.each, held.request);
+    for (name, answers) in [("INVITE", 0), ("INVITE, 180", 1), ("INVITE, 180, 486", 2)] {
+        let held = peers_transactions::held(Work::Rejected, answers, LARGEST);
+        println!("| {name} | {} | {} |", held.each, held.stored);
     }
 }
 
