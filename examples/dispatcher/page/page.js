@@ -141,7 +141,10 @@ function draw(status) {
   if (!body.querySelector("button:active")) body.replaceChildren(...status.destinations.map(row));
   at("destinations").hidden = status.destinations.length === 0;
   at("no-destinations").hidden = status.destinations.length > 0;
-  say("no-destinations-text", status.l4.length > 0 ? "SIP is not spread here; connections are." : "There are none.");
+  say("no-destinations-text", "There are none.");
+  // Who balances connections alone has no use for what is of SIP.
+  const isAlone = status.destinations.length === 0 && status.l4.length > 0;
+  for (const part of document.querySelectorAll("[data-sip]")) part.hidden = isAlone;
   at("journal").replaceChildren(...status.journal.map(line => {
     const time = node("time", "", new Date(line.at).toLocaleTimeString("en-GB"));
     return node("li", "", time, node("b", "", line.destination || ""), node("span", "", line.what));

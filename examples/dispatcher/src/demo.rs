@@ -76,6 +76,12 @@ impl Demo {
         }
     }
 
+    /// Calls that went as they should, and that did not; they are counted on.
+    #[must_use]
+    pub fn outcome(&self) -> Arc<[AtomicU64; 2]> {
+        self.outcome.clone()
+    }
+
     /// Begins to call.
     pub fn begin(self) {
         let run = move || {

@@ -312,7 +312,13 @@ impl Dispatcher {
     pub fn drain(&mut self, now: Instant, name: &str, within: Option<Duration>) -> bool {
         self.command(name, health::Event::Drain, Why::Drained, |node| {
             let calls = node.calls();
-            node.drain = Some(Drain { since: now, deadline: within.map(|within| now + within), calls, is_over: false });
+            node.drain = Some(Drain {
+                since: now,
+                deadline: within.map(|within| now + within),
+                calls,
+                is_over: false,
+                took: Duration::ZERO,
+            });
         })
     }
 
@@ -625,8 +631,9 @@ impl Dispatcher {
             // Whatever was under way when the drain began has a moment to be noticed.
             if is_late || (is_empty && now >= drain.since + self.config.drain_settles) {
                 drain.is_over = true;
+                drain.took = now.saturating_duration_since(drain.since);
                 let id = NodeId { index: index as u32, generation: node.generation };
-                ended.push((id, name, calls, now.saturating_duration_since(drain.since)));
+                ended.push((id, name, calls, drain.took));
             }
         }
         for (id, name, left, took) in ended {

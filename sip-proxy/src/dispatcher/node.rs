@@ -49,6 +49,8 @@ pub(crate) struct Drain {
     /// How many calls there were.
     pub(crate) calls: usize,
     pub(crate) is_over: bool,
+    /// How long it took, when it is over.
+    pub(crate) took: Duration,
 }
 
 /// Probes of one destination.

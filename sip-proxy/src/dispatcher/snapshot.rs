@@ -73,7 +73,7 @@ pub struct DrainProgress {
     pub calls: usize,
     /// Calls that it has.
     pub left: usize,
-    /// How long it has lasted.
+    /// How long it has lasted, or lasted when it is over.
     pub since: Duration,
     /// How long it may still last.
     pub deadline: Option<Duration>,
@@ -92,7 +92,7 @@ impl Dispatcher {
             let drain = node.drain.zip(node.progress()).map(|(drain, (left, calls))| DrainProgress {
                 calls,
                 left,
-                since: now.saturating_duration_since(drain.since),
+                since: if drain.is_over { drain.took } else { now.saturating_duration_since(drain.since) },
                 deadline: drain.deadline.map(|deadline| deadline.saturating_duration_since(now)),
                 is_over: drain.is_over,
             });

@@ -195,6 +195,10 @@ fn a_drain_tells_its_progress_and_ends_with_the_last_call() {
     assert_eq!(progress(&dispatcher, now), (Some((mine.len(), 0, true)), State::Disabled));
     let events: Vec<Event> = std::iter::from_fn(|| dispatcher.poll_event()).collect();
     assert!(events.iter().any(|event| matches!(event, Event::Emptied { left: 0, .. })), "{events:?}");
+    // How long it took stays told.
+    let snapshot = dispatcher.snapshot(now + Duration::from_secs(1_000));
+    let drain = snapshot.nodes.into_iter().find_map(|node| node.drain).unwrap();
+    assert_eq!(drain.since, Duration::from_secs(mine.len() as u64));
     // Its retransmissions still come for a while.
     assert_eq!(ask(&mut dispatcher, now, &mine[0], Asked::Ends).unwrap(), "node-1");
 }

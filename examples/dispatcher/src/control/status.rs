@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use sip_proxy::dispatcher::{NodeSnapshot, State as NodeState};
+use sip_proxy::stateless::Dropped;
 
 use super::{Control, Line, wall};
 use crate::l4;
@@ -89,7 +90,7 @@ pub struct DrainStatus {
     pub calls: usize,
     /// Calls that it has.
     pub left: usize,
-    /// Seconds since it began.
+    /// Seconds since it began, or that it took.
     pub seconds: f64,
     /// Seconds until its deadline.
     pub deadline: Option<f64>,
@@ -157,7 +158,11 @@ impl Control {
                 count(format!("refused with {status}"), *value);
             }
             for (reason, value) in &shard.counters.dropped {
-                count(format!("dropped: {}", reason.as_str()), *value);
+                let fate = match reason {
+                    Dropped::Probe => "answers to probes".to_owned(),
+                    other => format!("dropped: {}", other.as_str()),
+                };
+                count(fate, *value);
             }
         }
         let first = shards.first();
