@@ -11,6 +11,8 @@ pub enum Class {
     WhiteSpace,
     /// An origin that has not six words (RFC 8866 §5.2): ours keeps it as it is, theirs moves words to other fields.
     Origin,
+    /// A stream that has not four words with a port for the second (RFC 8866 §5.14): ours keeps the port as it is.
+    Media,
 }
 
 /// What a parser finds in a description: the lines of the session and of each stream, in one order, one space between
@@ -137,8 +139,10 @@ pub fn compare(ours: &Found, theirs: &Found) -> Result<Vec<Class>, String> {
             continue;
         } else if ours[..2] == theirs[..2] && split(ours) == split(theirs) {
             classes.push(Class::WhiteSpace);
-        } else if ours.starts_with("o=") && theirs.starts_with("o=") && !is_origin(ours) {
+        } else if ours.starts_with("o=") && theirs.starts_with("o=") && !(is_origin(ours) && is_origin(theirs)) {
             classes.push(Class::Origin);
+        } else if ours.starts_with("m=") && theirs.starts_with("m=") && !(is_media(ours) && is_media(theirs)) {
+            classes.push(Class::Media);
         } else {
             return Err(format!("{ours:?}\n{theirs:?}"));
         }
@@ -150,4 +154,11 @@ pub fn compare(ours: &Found, theirs: &Found) -> Result<Vec<Class>, String> {
 fn is_origin(line: &str) -> bool {
     let words: Vec<_> = line[2..].split(' ').collect();
     words.len() == 6 && words.iter().all(|word| !word.is_empty()) && words[2].parse::<u64>().is_ok()
+}
+
+/// Whether a line has the four words of a stream, the second of them a port and perhaps a count.
+fn is_media(line: &str) -> bool {
+    let words: Vec<_> = line[2..].split(' ').collect();
+    let is_port = |port: &str| port.split('/').all(|number| number.parse::<u16>().is_ok());
+    words.len() >= 4 && words.iter().all(|word| !word.is_empty()) && is_port(words[1])
 }
