@@ -13,7 +13,9 @@ pub fn run(how: &str, front: SocketAddr) {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     match how {
         "echo" => echo(front),
-        "batches" => batches(front),
+        "batches" => batches(front, true, true),
+        "receive" => batches(front, true, false),
+        "send" => batches(front, false, true),
         "driver" => runtime().block_on(plain(front)),
         "stateless" => runtime().block_on(stateless(front)),
         "stateful" => runtime().block_on(stateful(front, &[Transport::Udp], None)),
@@ -34,19 +36,36 @@ fn echo(front: SocketAddr) {
     }
 }
 
-/// As many as there are by one call.
-fn batches(front: SocketAddr) {
+/// As many as there are by one call, or only one way so.
+fn batches(front: SocketAddr, receives: bool, sends: bool) {
     use std::os::fd::AsFd;
     let udp = driver::udp::Udp::bind(front, &driver::udp::UdpConfig::default()).expect("the front");
     let mut came = Vec::new();
     let mut answers = Vec::new();
+    let mut buffer = vec![0; 65_535];
     loop {
-        if udp.receive(&mut came).is_err() {
+        if receives {
+            let _ = udp.receive(&mut came);
+        } else {
+            while came.len() < driver::udp::BATCH
+                && let Ok((length, source)) = udp.socket().recv_from(&mut buffer)
+            {
+                let payload = bytes::Bytes::copy_from_slice(&buffer[..length]);
+                came.push(driver::udp::Datagram { source, payload, received: Instant::now() });
+            }
+        }
+        if came.is_empty() {
             let mut waiting = [nix::poll::PollFd::new(udp.socket().as_fd(), nix::poll::PollFlags::POLLIN)];
             let _ = nix::poll::poll(&mut waiting, nix::poll::PollTimeout::NONE);
         }
         answers.extend(came.drain(..).map(|it: driver::udp::Datagram| (it.source, it.payload)));
-        udp.send(&answers);
+        if sends {
+            udp.send(&answers);
+        } else {
+            for (destination, payload) in &answers {
+                let _ = udp.send_one(*destination, payload);
+            }
+        }
         answers.clear();
     }
 }
