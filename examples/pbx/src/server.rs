@@ -212,6 +212,9 @@ struct Edge {
 /// How many datagrams are taken before their answers are sent.
 const BATCH: usize = 64;
 
+/// How many datagrams are taken before times that have come: what a stalled second leaves of some calls.
+const BACKLOG: usize = 1_024;
+
 /// Voice for trunks that waits for the loop: a tenth of a second of a thousand calls, and more.
 const VOICES: usize = 8_192;
 
@@ -239,7 +242,7 @@ impl Edge {
             }
             tokio::select! {
                 arrival = self.sockets.recv() => self.on_arrivals(arrival),
-                () = driver::sleep_until(self.switch.poll_timeout()) => self.switch.handle_timeout(Instant::now()),
+                () = driver::sleep_until(self.switch.poll_timeout()) => self.on_due(),
                 datagram = self.trunks.recv() => self.on_trunk(datagram),
                 Some(address) = refused.recv() => self.switch.handle_trunk_refused(Instant::now(), address),
                 1.. = voices.recv_many(&mut heard, BATCH) => {
@@ -284,6 +287,19 @@ impl Edge {
             taken += 1;
             next = if taken < BATCH { self.trunks.try_recv() } else { None };
         }
+    }
+
+    /// A time has come. What came in before is taken first: when this program was kept from running, the answer of a peer
+    /// that would be given up now may only wait to be read.
+    fn on_due(&mut self) {
+        let mut taken = 0;
+        while taken < BACKLOG
+            && let Some((source, payload)) = self.trunks.try_recv()
+        {
+            self.switch.handle_trunk(Instant::now(), source, payload);
+            taken += 1;
+        }
+        self.switch.handle_timeout(Instant::now());
     }
 
     fn on_order(&mut self, order: Command, publisher: &watch::Sender<Arc<Status>>) {
