@@ -124,3 +124,38 @@ fn options_says_what_is_wrong() {
     }
     assert_eq!(Command::new(OPTIONS).output().unwrap().status.code(), Some(2));
 }
+
+/// A name server that knows one address, 192.0.2.1, for every name, and nothing else.
+fn name_server() -> SocketAddr {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((_, from)) = socket.recv_from(&mut buffer) {
+            let end = buffer[12..].iter().position(|byte| *byte == 0).unwrap() + 17;
+            let is_address = buffer[end - 3] == 1;
+            // The same ID, an answer, one question, and a record or none (RFC 1035 §4.1.1).
+            let mut answer = vec![buffer[0], buffer[1], 0x84, 0, 0, 1, 0, u8::from(is_address), 0, 0, 0, 0];
+            answer.extend_from_slice(&buffer[12..end]);
+            if is_address {
+                answer.extend_from_slice(&[0xC0, 0x0C, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]);
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn locate_prints_where_the_servers_of_a_uri_are() {
+    let name_server = name_server().to_string();
+    for (uri, expected) in [
+        ("sip:example.test", "UDP 192.0.2.1:5060\n"),
+        ("sips:example.test:5071", "TLS 192.0.2.1:5071\n"),
+        ("sip:192.0.2.7;transport=tcp", "TCP 192.0.2.7:5060\n"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_locate")).args([uri, &name_server]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{output:?}");
+        assert!(output.status.success());
+    }
+}
