@@ -51,7 +51,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use sip_core::StatusCode;
 use sip_transaction::Transport;
-use siphasher::sip128::SipHasher24;
+use siphasher::sip128::SipHasher13;
 
 pub use config::{Config, ProbeConfig};
 pub use event::{Event, Why};
@@ -147,7 +147,7 @@ struct Members {
 #[derive(Debug)]
 pub struct Dispatcher {
     config: Config,
-    call_keys: SipHasher24,
+    call_keys: SipHasher13,
     rendezvous: Rendezvous,
     random: ChaCha8Rng,
     epoch: Instant,
@@ -211,7 +211,7 @@ impl Dispatcher {
     #[must_use]
     pub fn new(now: Instant, config: Config, secret: Secret, seed: [u8; 32]) -> Self {
         Self {
-            call_keys: SipHasher24::new_with_key(&secret.derive_short("call")),
+            call_keys: SipHasher13::new_with_key(&secret.derive_short("call")),
             rendezvous: Rendezvous::new(secret.derive_short("hash")),
             random: ChaCha8Rng::from_seed(seed),
             epoch: now,

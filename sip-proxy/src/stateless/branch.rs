@@ -10,7 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use sip_core::header::Via;
 use sip_core::view::{Host, HostPort};
 use siphasher::sip::{SipHasher13, SipHasher24};
-use smallvec::SmallVec;
 
 use super::place::Hopped;
 use crate::dispatcher::{CallKey, Secret};
@@ -51,28 +50,30 @@ impl Branches {
     /// names a transaction.
     #[inline]
     pub(super) fn transaction(&self, names: Names<'_, '_>) -> u64 {
-        let mut input = Input::default();
-        input.put(names.via.branch);
-        input.put_place(&names.via.via.sent_by);
+        let hash = |bytes: &[u8]| self.transaction.hash(bytes);
+        let mut input = Input::new();
+        input.put(names.via.branch, hash);
+        input.put_place(&names.via.via.sent_by, hash);
         if !names.via.is_magic {
-            input.write(&names.call.to_bytes());
-            input.put(names.from_tag);
-            input.write(&names.sequence.to_le_bytes());
+            input.write(names.call.to_bytes());
+            input.put(names.from_tag, hash);
+            input.write(names.sequence.to_le_bytes());
         }
-        input.hash(|bytes| self.transaction.hash(bytes))
+        hash(input.written())
     }
 
     /// The second half: Request-URI, the Route that is left, Call-ID, From tag and CSeq number. Neither method nor To tag, in which CANCEL and
     /// ACK differ from their INVITE, nor credentials, which CANCEL may lack.
     #[inline]
     pub(super) fn way(&self, names: Names<'_, '_>, uri: &[u8], route: &[u8]) -> u64 {
-        let mut input = Input::default();
-        input.put(uri);
-        input.put(route);
-        input.write(&names.call.to_bytes());
-        input.put(names.from_tag);
-        input.write(&names.sequence.to_le_bytes());
-        input.hash(|bytes| self.way.hash(bytes))
+        let hash = |bytes: &[u8]| self.way.hash(bytes);
+        let mut input = Input::new();
+        input.put(uri, hash);
+        input.put(route, hash);
+        input.write(names.call.to_bytes());
+        input.put(names.from_tag, hash);
+        input.write(names.sequence.to_le_bytes());
+        hash(input.written())
     }
 
     /// What proves that a probe's number was written by us.
@@ -86,49 +87,69 @@ impl Branches {
     /// What proves that the way back is the one that the request came.
     #[inline]
     pub(super) fn back(&self, remote: SocketAddr, connection: Option<u64>, transaction: u64) -> u64 {
-        let mut input = Input::default();
+        let mut input = Input::new();
         match remote.ip() {
-            IpAddr::V4(ip) => input.put(&ip.octets()),
-            IpAddr::V6(ip) => input.put(&ip.octets()),
+            IpAddr::V4(ip) => input.write(ip.octets()),
+            IpAddr::V6(ip) => input.write(ip.octets()),
         }
-        input.write(&remote.port().to_le_bytes());
-        input.write(&connection.unwrap_or(u64::MAX).to_le_bytes());
-        input.write(&transaction.to_le_bytes());
-        input.hash(|bytes| self.connection.hash(bytes))
+        input.write(remote.port().to_le_bytes());
+        input.write(connection.unwrap_or(u64::MAX).to_le_bytes());
+        input.write(transaction.to_le_bytes());
+        self.connection.hash(input.written())
     }
 }
 
 /// What is hashed, in one piece: hashing many small pieces takes several times as long.
-#[derive(Default)]
-struct Input(SmallVec<[u8; 256]>);
+struct Input {
+    bytes: [u8; Input::SIZE],
+    length: usize,
+}
 
 impl Input {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+    const SIZE: usize = 256;
+
+    #[inline(always)]
+    const fn new() -> Self {
+        Self { bytes: [0; Self::SIZE], length: 0 }
     }
 
-    /// Bytes with their length in front, so that no two lists of them are alike.
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        self.write(&(bytes.len() as u32).to_le_bytes());
-        self.write(bytes);
-    }
-
-    fn put_place(&mut self, place: &HostPort<'_>) {
-        match &place.host {
-            Host::Name(name) => self.put(name),
-            Host::V4(address) => self.put(&address.octets()),
-            Host::V6(address) => self.put(&address.octets()),
+    /// Adds a few bytes, always as many in the same place of an input.
+    #[inline(always)]
+    fn write<const LENGTH: usize>(&mut self, bytes: [u8; LENGTH]) {
+        if let Some(place) = self.bytes.get_mut(self.length..self.length + LENGTH) {
+            place.copy_from_slice(&bytes);
+            self.length += LENGTH;
         }
-        self.write(&place.port.unwrap_or(0).to_le_bytes());
     }
 
+    /// Adds bytes with their length in front, so that no two lists of them are alike; of many, what `hash` makes of them.
     #[inline]
-    fn hash(&self, hash: impl FnOnce(&[u8]) -> u64) -> u64 {
-        hash(&self.0)
+    fn put(&mut self, bytes: &[u8], hash: impl Fn(&[u8]) -> u64) {
+        self.write((bytes.len() as u32).to_le_bytes());
+        if bytes.len() > LONG {
+            self.write(hash(bytes).to_le_bytes());
+        } else if let Some(place) = self.bytes.get_mut(self.length..self.length + bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+        }
+    }
+
+    fn put_place(&mut self, place: &HostPort<'_>, hash: impl Fn(&[u8]) -> u64) {
+        match &place.host {
+            Host::Name(name) => self.put(name, hash),
+            Host::V4(address) => self.put(&address.octets(), hash),
+            Host::V6(address) => self.put(&address.octets(), hash),
+        }
+        self.write(place.port.unwrap_or(0).to_le_bytes());
+    }
+
+    fn written(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
+
+/// How many bytes of one kind an [`Input`] takes as they are: three of them and what stands between fit.
+const LONG: usize = 64;
 
 /// Writes 16 hexadecimal digits.
 #[inline]
@@ -175,16 +196,46 @@ pub(super) fn hex(digits: &[u8]) -> Option<u64> {
     (!wrong).then_some(number)
 }
 
-/// Reads our branch: both halves.
-pub(super) fn read(branch: &[u8]) -> Option<(u64, u64)> {
+/// The digits of both halves of a branch that may be ours: their numbers are compared as they are written.
+pub(super) fn read(branch: &[u8]) -> Option<(&[u8], &[u8])> {
     let digits = branch.strip_prefix(Via::MAGIC_COOKIE)?;
     let (first, rest) = digits.split_at_checked(16)?;
-    Some((hex(first)?, hex(rest.strip_prefix(b".")?)?))
+    let second = rest.strip_prefix(b".")?;
+    (second.len() == 16).then_some((first, second))
+}
+
+/// Whether these are the digits of a number; it takes as long whichever of them is wrong.
+#[inline]
+pub(super) fn is(written: &[u8], number: u64) -> bool {
+    let written = written.try_into().map(u128::from_ne_bytes);
+    written.is_ok_and(|written| written == u128::from_ne_bytes(digits(number)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sip_core::view::HeaderView;
+
+    #[test]
+    fn a_branch_is_of_all_that_it_is_made_of_however_long() {
+        let branches = Branches::new(&Secret::from_seed([1; 32]));
+        let of = |branch: &str, host: &str, tag: &str, uri: &str| {
+            let text = format!("SIP/2.0/UDP {host};branch={branch}");
+            let via = Hopped::read(HeaderView::parse(text.as_bytes()).unwrap());
+            let names = Names { via: &via, call: CallKey::from_bytes([3; 16]), from_tag: tag.as_bytes(), sequence: 7 };
+            (branches.transaction(names), branches.way(names, uri.as_bytes(), b"<sip:route>"))
+        };
+        let (branch, host, tag, uri) = ("b".repeat(200), "h".repeat(200), "t".repeat(200), "u".repeat(200));
+        let all = of(&branch, &host, &tag, &uri);
+        assert_eq!(of(&branch, &host, &tag, &uri), all);
+        assert_ne!(of(&branch[1..], &host, &tag, &uri).0, all.0);
+        assert_ne!(of(&branch, &host[1..], &tag, &uri).0, all.0);
+        let other = of(&branch, &host, &tag[1..], &uri);
+        assert!(other.0 != all.0 && other.1 != all.1);
+        assert_ne!(of(&branch, &host, &tag, &uri[1..]).1, all.1);
+        // What moves from one to the next is not the same either.
+        assert_ne!(of("ab", "c", "t", "u").0, of("a", "bc", "t", "u").0);
+    }
 
     #[test]
     fn hexadecimal_digits_are_those_of_the_library_and_read_back() {
@@ -194,6 +245,7 @@ mod tests {
             let mut written = Vec::new();
             put_hex(number, &mut written);
             assert_eq!(written, format!("{number:016x}").into_bytes());
+            assert!(is(&written, number) && !is(&written, number ^ 1));
             assert_eq!(hex(&written), Some(number));
             assert_eq!(hex(&written.to_ascii_uppercase()), Some(number));
         }

@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 /// Changes to the bytes of a message, each at its place; those at one place in the order in which they were made.
 #[derive(Debug, Default)]
 pub(super) struct Patch {
-    pieces: SmallVec<[Piece; 12]>,
+    pieces: Vec<Piece>,
     text: Vec<u8>,
 }
 

@@ -9,7 +9,7 @@ use sip_core::header::{HeaderName, MaxForwards, Via};
 use sip_core::view::{Contact, HeaderView as _, Host, Mandatory, Message, Route, SipUri, Uri};
 use sip_transaction::Transport;
 
-use super::branch::{Names, put_hex, read};
+use super::branch::{Names, is, put_hex, read};
 use super::patch::{Patch, put_decimal};
 use super::place::Hopped;
 use super::reply::Refusal;
@@ -198,7 +198,8 @@ impl Proxy {
     /// Whether the request was here before and would take the same way again (RFC 5393 §4.2.1).
     fn is_loop(&self, request: &Message<'_>, top: &Hopped<'_>, way: u64, has_more: bool) -> bool {
         let is_same = |via: &sip_core::view::Via<'_>, branch: &[u8]| {
-            read(branch).is_some_and(|(_, half)| half == way) && self.is_ours(&via.sent_by.host, via.sent_by.port, None)
+            read(branch).is_some_and(|(_, half)| is(half, way))
+                && self.is_ours(&via.sent_by.host, via.sent_by.port, None)
         };
         if is_same(&top.via, top.branch) {
             return true;

@@ -7,7 +7,7 @@ use sip_core::header::HeaderName;
 use sip_core::view::{CSeq, CallId, From, Message, Via};
 use sip_transaction::Transport;
 
-use super::branch::{Names, hex, read};
+use super::branch::{Names, hex, is, read};
 use super::patch::Patch;
 use super::place::Hopped;
 use super::request::ensure_content_length;
@@ -44,7 +44,7 @@ impl Proxy {
             self.dispatcher.handle_probe(now, probe, Some(status));
             return Err(Dropped::Probe);
         }
-        let (transaction, _) = read(own.branch).ok_or(Dropped::Forged)?;
+        let (written, _) = read(own.branch).ok_or(Dropped::Forged)?;
         let below = Hopped::read(vias.next().ok_or(Dropped::NoWayBack)?.map_err(|_| Dropped::Malformed)?);
         let cseq = headers.require::<CSeq<'_>>().map_err(|_| Dropped::Malformed)?;
         let call_id = headers.require::<CallId<'_>>().map_err(|_| Dropped::Malformed)?.0;
@@ -55,7 +55,8 @@ impl Proxy {
         };
         let call = self.dispatcher.call_key(call_id);
         let names = Names { via: &below, call, from_tag, sequence: cseq.sequence };
-        if self.branches.transaction(names) != transaction {
+        let transaction = self.branches.transaction(names);
+        if !is(written, transaction) {
             return Err(Dropped::Forged);
         }
         let transport = Transport::from_token(below.via.transport).ok_or(Dropped::NoWayBack)?;
@@ -81,6 +82,6 @@ impl Proxy {
         let written = written?;
         let (number, code) = written.split_at_checked(written.len().checked_sub(16)?)?;
         let connection = if number.is_empty() { None } else { Some(hex(number)?) };
-        (self.branches.back(remote, connection, transaction) == hex(code)?).then_some(connection)
+        is(code, self.branches.back(remote, connection, transaction)).then_some(connection)
     }
 }

@@ -103,7 +103,7 @@ pub fn compare(program: &Path, span: Duration) {
         PERIOD / 1_000
     );
     println!("|---|---|---|---|---|");
-    let back: Vec<SocketAddr> = (0..2).map(|_| server::start(false)).collect();
+    let back: Vec<SocketAddr> = server::start(false, 2);
     let front: SocketAddr = "127.0.0.1:15961".parse().expect("an address");
     let makers: [(&str, &dyn Fn() -> Program); 2] = [
         ("Kamailio 5.6, one child", &|| forwarders::kamailio(front, &back, false)),

@@ -111,6 +111,15 @@ impl Program {
         self.processes().iter().filter_map(|fields| fields[0].parse().ok()).collect()
     }
 
+    /// The numbers of the threads of this name.
+    pub fn threads(&self, name: &str) -> Vec<String> {
+        let tasks = |process: Vec<String>| std::fs::read_dir(format!("/proc/{}/task", process[0])).into_iter().flatten();
+        let all = self.processes().into_iter().flat_map(tasks).flatten();
+        let is_named = |path: PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|it| it.trim() == name);
+        let named = all.filter(|thread| is_named(thread.path()));
+        named.map(|thread| thread.file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Resident kilobytes, by kind.
     pub fn rollup(&self) -> Memory {
         let (mut own, mut shared) = (0, 0);
