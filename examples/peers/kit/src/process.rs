@@ -113,7 +113,8 @@ impl Program {
 
     /// The numbers of the threads of this name.
     pub fn threads(&self, name: &str) -> Vec<String> {
-        let tasks = |process: Vec<String>| std::fs::read_dir(format!("/proc/{}/task", process[0])).into_iter().flatten();
+        let tasks =
+            |process: Vec<String>| std::fs::read_dir(format!("/proc/{}/task", process[0])).into_iter().flatten();
         let all = self.processes().into_iter().flat_map(tasks).flatten();
         let is_named = |path: PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|it| it.trim() == name);
         let named = all.filter(|thread| is_named(thread.path()));
