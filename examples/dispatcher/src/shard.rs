@@ -17,6 +17,10 @@ use crate::worker::{Command, Rest, Worker};
 /// How long a shard sleeps at most before it looks for commands.
 const NAP: Duration = Duration::from_millis(10);
 
+/// How many calls are told to others at once, and how long they may wait for it while there is other work.
+const TOLD: usize = 128;
+const TELLING: Duration = Duration::from_millis(1);
+
 /// Everything that a thread owns.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -49,6 +53,7 @@ impl Shard {
             notes: Vec::new(),
         };
         let mut due = Instant::now();
+        let mut told = due;
         while !self.worker.is_loaded {
             let Some(command) = self.inbox.blocking_recv() else { return };
             if matches!(self.worker.apply(Instant::now(), command), Rest::Stop) {
@@ -91,14 +96,20 @@ impl Shard {
             let mut is_idle = true;
             for number in 0..self.sockets.len() {
                 let Some(socket) = self.sockets.get(number) else { continue };
-                if socket.receive(&mut desk.batch, waits) {
+                // Nobody waits who has something to tell.
+                let may_wait = waits && self.worker.proxy.dispatcher().untold() == 0;
+                if socket.receive(&mut desk.batch, may_wait) {
                     is_idle = false;
                     let (listener, now) = (socket.listener, Instant::now());
                     self.forward(now, listener, &mut desk);
                 }
             }
             self.flush(&mut desk);
-            self.worker.tell();
+            // Many calls at a time are told, but none late: a request of theirs may come to another shard.
+            if is_idle || self.worker.proxy.dispatcher().untold() >= TOLD || now >= told + TELLING {
+                self.worker.tell();
+                told = now;
+            }
             if is_idle && !waits {
                 let wait = due.saturating_duration_since(Instant::now()).min(NAP);
                 let mut polled: Vec<PollFd<'_>> =

@@ -437,6 +437,12 @@ impl Dispatcher {
         self.untold.pop_front()
     }
 
+    /// How much there is to tell other dispatchers.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.untold.len()
+    }
+
     /// All calls that are recorded, for a dispatcher that begins.
     #[must_use]
     pub fn calls(&self) -> Vec<Shared> {
