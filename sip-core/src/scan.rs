@@ -135,7 +135,14 @@ pub(crate) fn find_any(bytes: [u8; 3], value: &[u8]) -> Option<usize> {
             return Some(number * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    rest.iter().position(|byte| bytes.contains(byte)).map(|at| words.len() * 8 + at)
+    let Some(word) = value.last_chunk::<8>() else {
+        return rest.iter().position(|byte| bytes.contains(byte));
+    };
+    // The last eight, of which the first were looked at above.
+    let word = u64::from_le_bytes(*word);
+    let marked = |other: u64| (word ^ other).wrapping_sub(ONES) & !(word ^ other);
+    let found = (marked(first) | marked(second) | marked(third)) & HIGH;
+    (found != 0).then(|| value.len() - 8 + found.trailing_zeros() as usize / 8)
 }
 
 /// What is wrong and where, before the part that it is in is known.

@@ -75,7 +75,22 @@ impl Params {
     /// The value of the first parameter of this name: `None` if there is none, `Some(None)` if it has no value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Option<&[u8]>> {
+        if let Some(value) = self.first_value(name) {
+            return Some(Some(value));
+        }
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// The value of this name when it is that of the first parameter, written as nearly everybody writes it.
+    #[inline]
+    fn first_value(&self, name: &str) -> Option<&[u8]> {
+        let value = self.raw.strip_prefix(b";")?.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        let end = scan::find_any([b';', b'"', b'<'], value).unwrap_or(value.len());
+        let plain = value.get(..end)?;
+        let is_plain = matches!(value.get(end), None | Some(b';'))
+            && plain.first().is_some_and(|byte| *byte > b' ')
+            && plain.last().is_some_and(|byte| *byte > b' ');
+        is_plain.then_some(plain)
     }
 
     /// The value of the first parameter of this name, which must have one.
@@ -337,6 +352,19 @@ impl fmt::Display for Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_parameter_is_found_at_once_as_it_is_found_by_going_through_all(
+            list in "(;( ?(a|A|ab|b|rport)( ?= ?(\"[;x]\"|<;>|[x\t]?y?| )?)? ?)){0,4}",
+        ) {
+            let params = Params::from_raw(Bytes::from(list));
+            for name in ["a", "ab", "b", "rport", "c"] {
+                let found = params.iter().find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
+                proptest::prop_assert_eq!(params.get(name), found.map(|(_, value)| value));
+            }
+        }
+    }
 
     fn params(text: &'static str) -> Params {
         Params::parse(&Bytes::from_static(text.as_bytes())).unwrap()

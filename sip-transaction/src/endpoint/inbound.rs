@@ -122,11 +122,13 @@ impl Endpoint {
     fn on_message(&mut self, now: Instant, message: Message, source: Source, length: usize) {
         self.counters.messages_received += 1;
         match message {
-            Message::Request(request) => match request.mandatory() {
-                Ok(mut mandatory) => match note_source(&request, &mut mandatory.via, &source) {
-                    Some(noted) => self.on_request(now, noted, mandatory, source, length),
-                    None => self.on_request(now, request, mandatory, source, length),
-                },
+            Message::Request(mut request) => match request.mandatory() {
+                Ok(mut mandatory) => {
+                    if let Some(noted) = note_source(&request, &mut mandatory.via, &source) {
+                        request = noted;
+                    }
+                    self.on_request(now, request, mandatory, source, length);
+                }
                 Err(error) => {
                     self.counters.malformed += 1;
                     self.answer_invalid(&request, &error, source, length);

@@ -302,7 +302,7 @@ impl Endpoint {
         self.origin.map_or(0, |origin| now.saturating_duration_since(origin).as_secs() / 600)
     }
 
-    #[inline]
+    #[inline(always)]
     fn tell(&mut self, event: Event) {
         self.queue.push(Output::Event(event));
     }

@@ -40,7 +40,7 @@ enum Next {
 
 impl Queue {
     /// Adds anything.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, output: Output) {
         self.order.push_back(Next::Other);
         self.others.push_back(output);

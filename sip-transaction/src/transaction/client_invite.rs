@@ -96,20 +96,20 @@ impl ClientInvite {
                 State::Calling
             }
             (State::Calling, Event::Timer(Timer::B)) => {
-                actions.extend([Action::TimedOut, Action::Terminate]);
+                actions.extend_from_slice(&[Action::TimedOut, Action::Terminate]);
                 State::Terminated
             }
             (State::Calling, Event::TransportError) => {
-                actions.extend([Action::Undeliverable, Action::Terminate]);
+                actions.extend_from_slice(&[Action::Undeliverable, Action::Terminate]);
                 State::Terminated
             }
 
             (State::Calling, Event::Provisional) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Stop(Lane::End), Action::Deliver]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Stop(Lane::End), Action::Deliver]);
                 State::Proceeding
             }
             (State::Proceeding, Event::Provisional) => {
-                actions.extend([Action::Stop(Lane::End), Action::Deliver]);
+                actions.extend_from_slice(&[Action::Stop(Lane::End), Action::Deliver]);
                 State::Proceeding
             }
             (State::Proceeding, Event::TransportError) => {
@@ -117,16 +117,16 @@ impl ClientInvite {
                 State::Proceeding
             }
             (State::Proceeding, Event::Timer(Timer::B)) => {
-                actions.extend([Action::TimedOut, Action::Terminate]);
+                actions.extend_from_slice(&[Action::TimedOut, Action::Terminate]);
                 State::Terminated
             }
             (State::Calling | State::Proceeding, Event::Success) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Deliver]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Deliver]);
                 actions.push(Action::Start(Timer::M, self.timers.timeout()));
                 State::Accepted
             }
             (State::Calling | State::Proceeding, Event::Rejection) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Acknowledge, Action::Deliver]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Acknowledge, Action::Deliver]);
                 if self.reliable {
                     // Timer D is zero.
                     actions.push(Action::Terminate);
@@ -142,7 +142,7 @@ impl ClientInvite {
                 State::Completed
             }
             (State::Completed, Event::TransportError) => {
-                actions.extend([Action::Undeliverable, Action::Terminate]);
+                actions.extend_from_slice(&[Action::Undeliverable, Action::Terminate]);
                 State::Terminated
             }
             (State::Completed, Event::Timer(Timer::D)) | (State::Accepted, Event::Timer(Timer::M)) => {

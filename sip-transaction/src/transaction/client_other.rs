@@ -93,11 +93,11 @@ impl ClientOther {
                 State::Proceeding
             }
             (State::Trying | State::Proceeding, Event::Timer(Timer::F)) => {
-                actions.extend([Action::TimedOut, Action::Terminate]);
+                actions.extend_from_slice(&[Action::TimedOut, Action::Terminate]);
                 State::Terminated
             }
             (State::Trying | State::Proceeding, Event::TransportError) => {
-                actions.extend([Action::Undeliverable, Action::Terminate]);
+                actions.extend_from_slice(&[Action::Undeliverable, Action::Terminate]);
                 State::Terminated
             }
 
@@ -106,7 +106,7 @@ impl ClientOther {
                 State::Proceeding
             }
             (State::Trying | State::Proceeding, Event::Success | Event::Rejection) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Deliver]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Deliver]);
                 if self.reliable {
                     // Timer K is zero.
                     actions.push(Action::Terminate);

@@ -240,6 +240,35 @@ mod tests {
     }
 
     #[test]
+    fn without_the_cookie_uri_tag_call_number_and_via_tell_transactions_apart() {
+        let secret = Secret::new(1, 2);
+        let key = |method: &str, lines: [&str; 6], of: &Method| {
+            let [uri, via, from, to, call, number] = lines;
+            let text = format!(
+                "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nFrom: <sip:a>{from}\r\nTo: <sip:b>{to}\r\n\
+                 Call-ID: {call}\r\nCSeq: {number} {method}\r\n\r\n"
+            );
+            let Ok(Message::Request(request)) = Message::parse(text.into(), &Limits::default()) else { panic!() };
+            secret.server(&request, &request.mandatory().unwrap(), of)
+        };
+        let lines = ["sip:b", "h:5060", ";tag=1", "", "c", "7"];
+        let invite = key("INVITE", lines, &Method::Invite);
+        assert_eq!(invite, key("INVITE", lines, &Method::Invite));
+        // The ACK to a rejection has its To tag (§17.2.3); a CANCEL is looked up as its INVITE (§9.2).
+        assert_eq!(invite, key("ACK", ["sip:b", "h:5060", ";tag=1", ";tag=2", "c", "7"], &Method::Ack));
+        assert_eq!(invite, key("CANCEL", lines, &Method::Invite));
+        assert_ne!(invite, key("CANCEL", lines, &Method::Cancel));
+        assert_ne!(invite, key("BYE", lines, &Method::Bye));
+        for (place, other) in
+            [(0, "sip:d"), (1, "h:5061"), (1, "h:5060;branch=1"), (2, ";tag=3"), (2, ""), (4, "d"), (5, "8")]
+        {
+            let mut lines = lines;
+            lines[place] = other;
+            assert_ne!(invite, key("INVITE", lines, &Method::Invite), "{other}");
+        }
+    }
+
+    #[test]
     fn long_parts_are_hashed_like_short_ones() {
         // The lengths at which a key begins to need the heap are among these.
         let branches: Vec<String> = (0..300).map(|length| format!("z9hG4bK{}", "x".repeat(length))).collect();

@@ -95,7 +95,7 @@ impl ServerInvite {
             }
             // Whoever repeats the request wants to know that it arrived: the 100 need not wait any longer.
             (State::Silent, Event::Request) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::SendTrying]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::SendTrying]);
                 State::Proceeding
             }
             (State::Proceeding | State::Completed, Event::Request) => {
@@ -104,7 +104,7 @@ impl ServerInvite {
             }
 
             (State::Silent, Event::Provisional) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Send]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Send]);
                 State::Proceeding
             }
             (State::Proceeding, Event::Provisional) => {
@@ -112,12 +112,12 @@ impl ServerInvite {
                 State::Proceeding
             }
             (State::Silent | State::Proceeding, Event::Success) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Send]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Send]);
                 actions.push(Action::Start(Timer::L, self.timers.timeout()));
                 State::Accepted
             }
             (State::Silent | State::Proceeding, Event::Rejection) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Send]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Send]);
                 if !self.reliable {
                     actions.push(Action::Start(Timer::G, self.interval));
                 }
@@ -132,11 +132,11 @@ impl ServerInvite {
                 State::Completed
             }
             (State::Completed, Event::Timer(Timer::H)) => {
-                actions.extend([Action::TimedOut, Action::Terminate]);
+                actions.extend_from_slice(&[Action::TimedOut, Action::Terminate]);
                 State::Terminated
             }
             (State::Completed, Event::Ack) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Acknowledged]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Acknowledged]);
                 if self.reliable {
                     // Timer I is zero.
                     actions.push(Action::Terminate);

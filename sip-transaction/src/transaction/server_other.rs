@@ -82,7 +82,7 @@ impl ServerOther {
                 State::Proceeding
             }
             (State::Trying | State::Proceeding, Event::Timer(Timer::F)) => {
-                actions.extend([Action::TimedOut, Action::Terminate]);
+                actions.extend_from_slice(&[Action::TimedOut, Action::Terminate]);
                 State::Terminated
             }
             (State::Proceeding | State::Completed, Event::Request) => {
@@ -91,7 +91,7 @@ impl ServerOther {
             }
 
             (State::Trying, Event::Provisional) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Send]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Send]);
                 State::Proceeding
             }
             (State::Proceeding, Event::Provisional) => {
@@ -99,7 +99,7 @@ impl ServerOther {
                 State::Proceeding
             }
             (State::Trying | State::Proceeding, Event::Success | Event::Rejection) => {
-                actions.extend([Action::Stop(Lane::Repeat), Action::Send]);
+                actions.extend_from_slice(&[Action::Stop(Lane::Repeat), Action::Send]);
                 if self.reliable {
                     // Timer J is zero.
                     actions.push(Action::Terminate);
@@ -111,7 +111,7 @@ impl ServerOther {
             }
 
             (State::Proceeding | State::Completed, Event::TransportError) => {
-                actions.extend([Action::Undeliverable, Action::Terminate]);
+                actions.extend_from_slice(&[Action::Undeliverable, Action::Terminate]);
                 State::Terminated
             }
             (State::Completed, Event::Timer(Timer::J)) => {
