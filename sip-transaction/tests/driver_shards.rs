@@ -115,6 +115,7 @@ async fn the_answer_to_a_request_comes_to_the_shard_that_its_call_id_belongs_to(
                 assert_eq!(number, owner);
                 break;
             }
+            assert!(now.elapsed() < PATIENCE, "no answer came to the shard that asked");
             tokio::task::yield_now().await;
         }
     }
