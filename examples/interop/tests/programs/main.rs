@@ -11,6 +11,7 @@ mod baresip_hears_the_milliwatt_at_601;
 mod both_pbxs_come_back;
 mod calls_end_as_the_rfc_says;
 mod calls_go_on_behind_a_dispatcher;
+mod coturn_sees_where_we_are;
 mod early_media_is_heard_before_the_answer;
 mod every_call_has_a_record;
 mod failures_end_both_legs;
