@@ -32,12 +32,15 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Udp {
     socket: UdpSocket,
+    is_v6: bool,
     pub(crate) listener: u16,
 }
 
 /// What a thread receives into and sends from.
 pub(crate) struct Batch {
-    incoming: MultiHeaders<SockaddrStorage>,
+    // The system notes the length of an address where it read the space for it: each family has its own.
+    incoming_v4: MultiHeaders<SockaddrStorage>,
+    incoming_v6: MultiHeaders<SockaddrStorage>,
     outgoing: MultiHeaders<SockaddrStorage>,
     /// One after the other, at distances that are no power of two: those would all share the same few lines of the cache.
     buffer: Vec<u8>,
@@ -55,9 +58,10 @@ impl std::fmt::Debug for Batch {
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        let control = nix::cmsg_space!(TimeSpec);
+        let incoming = || MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(TimeSpec)));
         Self {
-            incoming: MultiHeaders::preallocate(BATCH, Some(control)),
+            incoming_v4: incoming(),
+            incoming_v6: incoming(),
             outgoing: MultiHeaders::preallocate(BATCH, None),
             buffer: vec![0; STRIDE * BATCH],
             received: Vec::with_capacity(BATCH),
@@ -89,7 +93,7 @@ impl Udp {
         socket.bind(&address.into())?;
         let socket: UdpSocket = socket.into();
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(io::Error::from)?;
-        Ok(Self { socket, listener })
+        Ok(Self { socket, is_v6: address.is_ipv6(), listener })
     }
 
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
@@ -113,7 +117,8 @@ impl Udp {
     /// Takes what there is; waits for the first datagram if asked to. Says whether there was anything.
     pub(crate) fn receive(&self, batch: &mut Batch, waits: bool) -> bool {
         batch.received.clear();
-        let Batch { incoming, buffer, received, .. } = batch;
+        let Batch { incoming_v4, incoming_v6, buffer, received, .. } = batch;
+        let incoming = if self.is_v6 { incoming_v6 } else { incoming_v4 };
         let mut places = buffer.chunks_exact_mut(STRIDE);
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
             let place = places.next().and_then(|place| place.get_mut(..DATAGRAM));
@@ -217,5 +222,18 @@ mod tests {
         assert!(!ours.receive(&mut batch, false));
         ours.set_patience(Duration::from_millis(1)).unwrap();
         assert!(!ours.receive(&mut batch, true), "it waits for so long and no longer");
+    }
+
+    #[test]
+    fn one_batch_serves_sockets_of_both_families() {
+        let mut batch = Batch::new();
+        for address in ["127.0.0.1:0", "[::1]:0", "127.0.0.1:0", "[::1]:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let (ours, theirs) = (Udp::bind(address, 0, false).unwrap(), Udp::bind(address, 0, false).unwrap());
+            ours.set_patience(Duration::from_secs(5)).unwrap();
+            assert_eq!(theirs.send(&mut batch, &[(ours.local().unwrap(), 0..5)], b"hello"), 0);
+            assert!(ours.receive(&mut batch, true));
+            assert_eq!(batch.received[0].remote, theirs.local().unwrap());
+        }
     }
 }
