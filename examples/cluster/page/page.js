@@ -1,21 +1,9 @@
 // Draws the picture that /events sends. Everything from the network is set as text, never as markup.
 "use strict";
 
-const at = id => document.getElementById(id);
-const say = (id, text) => { const node = at(id); if (node.textContent !== text) node.textContent = text; };
-const plural = (count, one, many = one + "s") => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 const SVG = "http://www.w3.org/2000/svg";
 
-let picture = null;
-let skew = 0; // the server's clock minus ours
 let chosen = null; // the phone that was clicked first
-
-function node(tag, className, ...content) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...content.filter(part => part !== null && part !== undefined));
-  return made;
-}
 
 function shape(tag, attributes, ...content) {
   const made = document.createElementNS(SVG, tag);
@@ -24,35 +12,10 @@ function shape(tag, attributes, ...content) {
   return made;
 }
 
-function span(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = number => String(number).padStart(2, "0");
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
-
-function ticking(since) {
-  const made = node("span");
-  made.dataset.since = since;
-  made.textContent = span(Date.now() + skew - since);
-  return made;
-}
-
 const kilobits = rate => rate >= 1000 ? `${(rate / 1000).toFixed(2)} Mbit/s` : `${rate.toFixed(rate < 10 ? 1 : 0)} kbit/s`;
 const colour = key => { const index = picture.nodes.findIndex(it => it.key === key); return index < 0 ? "none" : "node" + index; };
 const nodeOf = key => picture.nodes.find(it => it.key === key);
 const phoneOf = account => picture.phones.find(it => it.account === account);
-
-async function order(path) {
-  try {
-    const answer = await fetch(path, { method: "POST", headers: { "X-Requested-By": "page" } });
-    if (!answer.ok) toast((await answer.text()).trim() || "That did not work.");
-    return answer.ok;
-  } catch {
-    toast("The program cannot be reached.");
-    return false;
-  }
-}
 
 // Where things stand in the picture.
 const PHONE_X = 96, BALANCER = { left: 345, right: 515, y: 238 }, PBX_X = 700, PBX = [{ y: 104 }, { y: 372 }];
@@ -315,41 +278,6 @@ function draw() {
   drawRecords();
   drawPages();
   tick();
-}
-
-function tick() {
-  if (!picture) return;
-  const now = Date.now() + skew;
-  say("uptime", span(now - picture.started));
-  for (const clock of document.querySelectorAll("[data-since]")) clock.textContent = span(now - Number(clock.dataset.since));
-}
-
-let toastTimer;
-function toast(text) {
-  say("toast", text);
-  at("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { at("toast").hidden = true; }, 4000);
-}
-
-function live(state, text) {
-  at("live").dataset.state = state;
-  say("live-text", text);
-}
-
-function listen() {
-  const events = new EventSource("/events");
-  events.onmessage = event => {
-    picture = JSON.parse(event.data);
-    skew = picture.at - Date.now();
-    live("live", "live");
-    draw();
-  };
-  events.onerror = () => {
-    live("lost", "the program does not answer");
-    // The browser tries again by itself, unless it has given up.
-    if (events.readyState === EventSource.CLOSED) { setTimeout(listen, 2000); }
-  };
 }
 
 at("place-call").addEventListener("submit", event => {

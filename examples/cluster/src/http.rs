@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     middleware,
     response::{
         IntoResponse, Response,
@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::{Stream, stream};
-use pbx::http::guard;
+use pbx::http::{COMMON_SCRIPT, COMMON_STYLE, asset, guard};
 use tokio::net::TcpListener;
 
 use crate::control::{Control, Order};
@@ -36,6 +36,8 @@ pub async fn serve(listener: TcpListener, control: Control) -> io::Result<()> {
 pub fn router(control: Control, local: SocketAddr) -> Router {
     Router::new()
         .route("/", get(|| asset("text/html; charset=utf-8", PAGE)))
+        .route("/common.js", get(|| asset("text/javascript; charset=utf-8", COMMON_SCRIPT)))
+        .route("/common.css", get(|| asset("text/css; charset=utf-8", COMMON_STYLE)))
         .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/events", get(events))
@@ -47,10 +49,6 @@ pub fn router(control: Control, local: SocketAddr) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(1024))
         .layer(middleware::from_fn_with_state(local, guard))
         .with_state(control)
-}
-
-async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 
 async fn events(State(control): State<Control>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

@@ -162,6 +162,9 @@ async fn only_the_page_itself_gives_orders() {
         reply.send(Ok(())).unwrap();
         order
     });
+    for path in ["/", "/page.js", "/page.css", "/common.js", "/common.css", "/status"] {
+        assert_eq!(ask(page, &format!("GET {path} HTTP/1.1\r\nHost: {page}")).await, "HTTP/1.1 200 OK", "{path}");
+    }
     let stop = "POST /nodes/zone/stop HTTP/1.1\r\nContent-Length: 0\r\n";
     for (request, why) in [
         ("GET /status HTTP/1.1\r\nHost: rebound.example".to_owned(), "a name that was pointed here"),

@@ -115,13 +115,19 @@ async fn the_page_and_what_it_needs_come_from_here_alone() {
     assert_eq!(page.code, 200);
     assert!(page.body.contains("<title>Tandem PBX</title>"));
     assert!(page.head.contains("default-src 'none'"), "{}", page.head);
-    for text in [&page.body, include_str!("../page/page.css"), include_str!("../page/page.js")] {
+    for text in [
+        &page.body,
+        include_str!("../page/page.css"),
+        include_str!("../page/page.js"),
+        pbx::http::COMMON_STYLE,
+        pbx::http::COMMON_SCRIPT,
+    ] {
         let elsewhere = text.matches("//").count() - text.matches("http://www.w3.org/2000/svg").count();
         // Only the two comment lines of the script hold slashes that are no namespace.
         assert!(elsewhere <= 4 && !text.contains("https://"), "{elsewhere}");
         assert!(!text.contains("innerHTML"));
     }
-    for path in ["/page.js", "/page.css"] {
+    for path in ["/page.js", "/page.css", "/common.js", "/common.css"] {
         assert_eq!(request(address, "GET", path, &[], "").await.code, 200);
     }
 }

@@ -25,6 +25,12 @@ const PAGE: &str = include_str!("../../page/index.html");
 const SCRIPT: &str = include_str!("../../page/page.js");
 const STYLE: &str = include_str!("../../page/page.css");
 
+/// The script that the pages of all programs share: `/common.js`.
+pub const COMMON_SCRIPT: &str = include_str!("../../page/common.js");
+
+/// The stylesheet that the pages of all programs share: `/common.css`.
+pub const COMMON_STYLE: &str = include_str!("../../page/common.css");
+
 /// The header that every request that changes something must carry.
 pub const REQUESTED_BY: HeaderName = HeaderName::from_static("x-requested-by");
 
@@ -44,6 +50,8 @@ pub async fn serve(listener: TcpListener, control: Control) -> io::Result<()> {
 pub fn router(control: Control, local: SocketAddr) -> Router {
     Router::new()
         .route("/", get(|| asset("text/html; charset=utf-8", PAGE)))
+        .route("/common.js", get(|| asset("text/javascript; charset=utf-8", COMMON_SCRIPT)))
+        .route("/common.css", get(|| asset("text/css; charset=utf-8", COMMON_STYLE)))
         .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/health", get(health))
@@ -57,7 +65,8 @@ pub fn router(control: Control, local: SocketAddr) -> Router {
         .with_state(control)
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+/// A file that is part of the program.
+pub async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text)
 }
 
