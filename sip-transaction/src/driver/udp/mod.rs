@@ -16,7 +16,7 @@
 //! }
 //! assert_eq!(came[1].payload, "b");
 //! assert_eq!(came[1].source, one.local()?);
-//! # Ok::<(), std::io::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #[cfg(target_os = "linux")]
