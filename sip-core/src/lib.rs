@@ -19,6 +19,7 @@ mod scan;
 pub mod sdp;
 pub mod uri;
 pub mod view;
+pub mod write;
 
 pub use error::{ErrorKind, ParseError, Part};
 pub use message::{

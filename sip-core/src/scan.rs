@@ -550,16 +550,6 @@ pub(crate) fn put_token_or_quoted(text: &[u8], out: &mut impl BufMut) {
     if is_token(text) { out.put_slice(text) } else { put_quoted(text, out) }
 }
 
-/// Writes a decimal number.
-#[inline]
-pub(crate) fn put_number(number: u64, out: &mut impl BufMut) {
-    if number < 10 {
-        out.put_u8(b'0' + number as u8);
-    } else {
-        put_long_number(number, out);
-    }
-}
-
 /// Puts the digits of a number at `length` of a text; says how long the text is then.
 #[inline]
 pub(crate) fn digits(number: u16, text: &mut [u8], mut length: usize) -> usize {
@@ -576,20 +566,6 @@ pub(crate) fn digits(number: u16, text: &mut [u8], mut length: usize) -> usize {
     }
     put(number % 10);
     length
-}
-
-fn put_long_number(mut number: u64, out: &mut impl BufMut) {
-    let mut digits = [b'0'; 20];
-    let mut length = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (number % 10) as u8;
-        number /= 10;
-        length += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.put_slice(digits.get(digits.len() - length..).unwrap_or_default());
 }
 
 /// Shows what `write` encodes, for `Display`.
@@ -635,7 +611,7 @@ mod tests {
     fn numbers_are_written_as_they_are_read() {
         for number in [0, 7, 10, 255, 65_536, u64::MAX] {
             let mut out = Vec::new();
-            put_number(number, &mut out);
+            crate::write::number(number, &mut out);
             assert_eq!(String::from_utf8(out.clone()).unwrap(), number.to_string());
             assert_eq!(Cursor::new(&Bytes::from(out)).number(), Ok(number));
         }

@@ -1,11 +1,11 @@
 //! Answers that no state is kept of (RFC 3261 §8.2.7).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::BufMut;
 use memchr::memchr;
 use sip_core::header::HeaderName;
-use sip_core::{ErrorKind, ParseError, Part, StatusCode, view};
+use sip_core::{ErrorKind, ParseError, Part, StatusCode, view, write};
 
 use crate::transaction::key::Secret;
 use crate::transport::Transport;
@@ -139,16 +139,16 @@ fn put_front(out: &mut impl BufMut, via: &view::Via<'_>) {
     out.put_u8(b' ');
     match via.sent_by.host {
         view::Host::Name(name) => out.put_slice(name),
-        view::Host::V4(address) => put_address(out, address.into()),
+        view::Host::V4(address) => write::address(address.into(), out),
         view::Host::V6(address) => {
             out.put_u8(b'[');
-            put_address(out, address.into());
+            write::address(address.into(), out);
             out.put_u8(b']');
         }
     }
     if let Some(port) = via.sent_by.port {
         out.put_u8(b':');
-        put_number(out, port);
+        write::number(port.into(), out);
     }
 }
 
@@ -166,7 +166,7 @@ fn put_params(out: &mut impl BufMut, via: &view::Via<'_>, remote: SocketAddr) ->
         if name.eq_ignore_ascii_case(b"rport") {
             asks = true;
             out.put_u8(b'=');
-            put_number(out, remote.port());
+            write::number(remote.port().into(), out);
         } else if let Some(value) = value {
             out.put_u8(b'=');
             out.put_slice(value);
@@ -174,38 +174,9 @@ fn put_params(out: &mut impl BufMut, via: &view::Via<'_>, remote: SocketAddr) ->
     }
     if asks || claims || via.sent_by.host.ip() != Some(address) {
         out.put_slice(b";received=");
-        put_address(out, address);
+        write::address(address, out);
     }
     asks
-}
-
-fn put_address(out: &mut impl BufMut, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            put_number(out, a.into());
-            for octet in [b, c, d] {
-                out.put_u8(b'.');
-                put_number(out, octet.into());
-            }
-        }
-        IpAddr::V6(address) => out.put_slice(address.to_string().as_bytes()),
-    }
-}
-
-fn put_number(out: &mut impl BufMut, number: u16) {
-    let mut digits = [0; 5];
-    let mut rest = number;
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        start -= 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.put_slice(digits.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -274,15 +245,6 @@ mod tests {
         assert_eq!(lines[4], "Via: SIP/2.0/UDP first.example;received=192.0.2.9");
         assert!(lines[5].starts_with("From: "));
         assert!(Message::parse(answer.into(), &Limits::default()).is_ok());
-    }
-
-    #[test]
-    fn numbers_are_written_as_they_are_printed() {
-        for number in [0, 7, 10, 99, 100, 255, 5_060, 10_000, 65_535] {
-            let mut out = Vec::new();
-            put_number(&mut out, number);
-            assert_eq!(out, number.to_string().into_bytes());
-        }
     }
 
     #[test]

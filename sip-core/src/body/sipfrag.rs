@@ -70,7 +70,7 @@ impl SipFragment {
     pub fn status_line(status: StatusCode, reason: &str) -> Bytes {
         let mut out = BytesMut::new();
         out.put_slice(b"SIP/2.0 ");
-        crate::scan::put_number(u64::from(status.as_u16()), &mut out);
+        crate::write::number(u64::from(status.as_u16()), &mut out);
         out.put_u8(b' ');
         crate::scan::put(reason.as_bytes(), crate::scan::TEXT, &mut out);
         out.put_slice(b"\r\n");

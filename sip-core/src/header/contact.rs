@@ -130,7 +130,7 @@ impl TypedHeader for Contact {
         }
         if let Some(expires) = expires {
             out.put_slice(b";expires=");
-            scan::put_number(u64::from(*expires), out);
+            crate::write::number(u64::from(*expires), out);
         }
     }
 }

@@ -46,7 +46,7 @@ impl TypedHeader for CSeq {
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        scan::put_number(u64::from(self.sequence), out);
+        crate::write::number(u64::from(self.sequence), out);
         out.put_u8(b' ');
         scan::put(self.method.as_bytes(), scan::TOKEN, out);
     }

@@ -141,7 +141,7 @@ macro_rules! number_header {
             }
 
             fn encode(&self, out: &mut impl bytes::BufMut) {
-                crate::scan::put_number(u64::from(self.0), out);
+                crate::write::number(u64::from(self.0), out);
             }
         }
 
@@ -165,7 +165,7 @@ macro_rules! seconds_header {
             }
 
             fn encode(&self, out: &mut impl bytes::BufMut) {
-                crate::scan::put_number(u64::from(self.0), out);
+                crate::write::number(u64::from(self.0), out);
             }
         }
 
@@ -204,7 +204,7 @@ macro_rules! number_parameter_header {
             }
 
             fn encode(&self, out: &mut impl bytes::BufMut) {
-                crate::scan::put_number(u64::from(self.$field), out);
+                crate::write::number(u64::from(self.$field), out);
                 self.params.encode(out);
             }
         }

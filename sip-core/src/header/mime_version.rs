@@ -36,9 +36,9 @@ impl TypedHeader for MimeVersion {
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        scan::put_number(u64::from(self.major), out);
+        crate::write::number(u64::from(self.major), out);
         out.put_u8(b'.');
-        scan::put_number(u64::from(self.minor), out);
+        crate::write::number(u64::from(self.minor), out);
     }
 }
 

@@ -36,9 +36,9 @@ impl TypedHeader for RAck {
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        scan::put_number(u64::from(self.response), out);
+        crate::write::number(u64::from(self.response), out);
         out.put_u8(b' ');
-        scan::put_number(u64::from(self.sequence), out);
+        crate::write::number(u64::from(self.sequence), out);
         out.put_u8(b' ');
         scan::put_token(self.method.as_bytes(), out);
     }

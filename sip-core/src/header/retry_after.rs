@@ -80,7 +80,7 @@ impl TypedHeader for RetryAfter {
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        scan::put_number(u64::from(self.seconds), out);
+        crate::write::number(u64::from(self.seconds), out);
         // A comment that would not end where it should is left out.
         if let Some(comment) = self.comment.as_deref().filter(|comment| is_balanced(comment)) {
             out.put_slice(b" (");

@@ -43,7 +43,7 @@ impl TypedHeader for Warning {
     }
 
     fn encode(&self, out: &mut impl BufMut) {
-        scan::put_number(u64::from(self.code), out);
+        crate::write::number(u64::from(self.code), out);
         out.put_u8(b' ');
         scan::put(&self.agent, scan::VALUE, out);
         out.put_u8(b' ');

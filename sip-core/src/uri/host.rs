@@ -76,13 +76,10 @@ impl Host {
     pub fn encode(&self, out: &mut impl BufMut) {
         match self {
             Self::Name(name) => scan::put(name, scan::HOST, out),
-            Self::V4(address) => {
-                let (text, length) = dotted(*address);
-                out.put_slice(text.get(..length).unwrap_or_default());
-            }
+            Self::V4(address) => crate::write::address((*address).into(), out),
             Self::V6(address) => {
                 out.put_u8(b'[');
-                out.put_slice(address.to_string().as_bytes());
+                crate::write::address((*address).into(), out);
                 out.put_u8(b']');
             }
         }
@@ -93,7 +90,7 @@ impl Host {
 const ADDRESS: usize = 24;
 
 /// An IPv4 address as text, with its length.
-fn dotted(address: Ipv4Addr) -> ([u8; ADDRESS], usize) {
+pub(crate) fn dotted(address: Ipv4Addr) -> ([u8; ADDRESS], usize) {
     let mut text = [b'.'; ADDRESS];
     let mut length = 0;
     for octet in address.octets() {

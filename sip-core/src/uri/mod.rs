@@ -24,6 +24,7 @@ use bytes::{BufMut, Bytes};
 
 pub use self::absolute::AbsoluteUri;
 pub use self::escape::decode;
+pub(crate) use self::host::dotted;
 pub use self::host::{Host, HostPort};
 pub(crate) use self::params::unquote;
 pub use self::params::{Params, ParamsIter};

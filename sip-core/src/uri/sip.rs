@@ -133,7 +133,7 @@ impl SipUri {
         out.put_slice(&place.to_ascii_lowercase());
         if let Some(port) = self.port {
             out.put_u8(b':');
-            scan::put_number(u64::from(port), &mut out);
+            crate::write::number(u64::from(port), &mut out);
         }
         out.freeze()
     }
@@ -152,7 +152,7 @@ impl SipUri {
         self.host.encode(out);
         if let Some(port) = self.port {
             out.put_u8(b':');
-            scan::put_number(u64::from(port), out);
+            crate::write::number(u64::from(port), out);
         }
         self.params.encode_uri(out);
         self.headers.encode(out);

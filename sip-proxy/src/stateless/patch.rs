@@ -66,22 +66,6 @@ pub(super) fn place_of(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     (end <= whole.len()).then_some(start..end)
 }
 
-/// Writes a number in decimal.
-pub(super) fn put_decimal(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut left = number;
-    let mut first = digits.len();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (left % 10) as u8;
-        left /= 10;
-        first = place;
-        if left == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(first..).unwrap_or_default());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +77,7 @@ mod tests {
         patch.insert(0, |out| out.extend_from_slice(b"oh, "));
         patch.insert(0, |out| out.extend_from_slice(b"well: "));
         patch.remove(5..6);
-        patch.insert(11, |out| put_decimal(10_203, out));
+        patch.insert(11, |out| sip_core::write::number(10_203, out));
         let mut out = b"> ".to_vec();
         patch.write(b"hello world", &mut out);
         assert_eq!(out, b"> oh, well: hellothere10203");
@@ -109,10 +93,5 @@ mod tests {
         assert_eq!(place_of(&whole, &whole[3..5]), Some(3..5));
         assert_eq!(place_of(&whole[4..], &whole[3..5]), None);
         assert_eq!(place_of(&whole[..4], &whole[3..5]), None);
-        for (number, text) in [(0, "0"), (7, "7"), (70, "70"), (u64::MAX, "18446744073709551615")] {
-            let mut out = Vec::new();
-            put_decimal(number, &mut out);
-            assert_eq!(out, text.as_bytes());
-        }
     }
 }

@@ -1,16 +1,16 @@
 //! What a Via says, read in one walk over its parameters, and what we note in it (RFC 3261 §18.2.1, RFC 3581 §4).
 
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use sip_core::header;
 use sip_core::header::TypedHeader as _;
 use sip_core::view::Via;
+use sip_core::write;
 use sip_transaction::Transport;
 
 use super::Flow;
-use super::patch::{Patch, place_of, put_decimal};
+use super::patch::{Patch, place_of};
 
 /// A Via and those of its parameters that matter here.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +93,7 @@ impl<'a> Hopped<'a> {
             (Some(None), Some(name), Some(params)) if self.received.is_none() && !self.is_doubled => {
                 patch.insert(name.end, |out| {
                     out.push(b'=');
-                    put_decimal(u64::from(port), out);
+                    write::number(u64::from(port), out);
                 });
                 patch.insert(params.end, |out| put_received(address, out));
             }
@@ -125,16 +125,5 @@ impl<'a> Hopped<'a> {
 
 fn put_received(address: IpAddr, out: &mut Vec<u8>) {
     out.extend_from_slice(b";received=");
-    match address {
-        IpAddr::V4(address) => {
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                if place > 0 {
-                    out.push(b'.');
-                }
-                put_decimal(u64::from(octet), out);
-            }
-        }
-        // A vector takes whatever is written.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
-    }
+    write::address(address, out);
 }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use bytes::{BufMut, Bytes};
 use sip_core::header::{HeaderName, MaxForwards, Via};
 use sip_core::view::{Contact, HeaderView as _, Host, Mandatory, Message, Route, SipUri, Uri};
+use sip_core::write;
 use sip_transaction::Transport;
 
 use super::branch::{Names, is, put_hex, read};
-use super::patch::{Patch, put_decimal};
+use super::patch::Patch;
 use super::place::Hopped;
 use super::reply::Refusal;
 use super::{Class, Cookie, Dropped, Flow, Hop, Label, Proxy, Side, Verb, Verdict};
@@ -127,10 +128,10 @@ impl Proxy {
         let value = headers.values_within(&top).next().unwrap_or(top.value);
         via.note(flow, message, value, patch);
         match (mandatory.max_forwards, headers.spans(&HeaderName::MAX_FORWARDS).next()) {
-            (Some(left), Some(span)) => patch.replace(span.value, |out| put_decimal(u64::from(left - 1), out)),
+            (Some(left), Some(span)) => patch.replace(span.value, |out| write::number(u64::from(left - 1), out)),
             _ => patch.insert(headers.end(), |out| {
                 out.extend_from_slice(b"Max-Forwards: ");
-                put_decimal(u64::from(MaxForwards::START.0), out);
+                write::number(u64::from(MaxForwards::START.0), out);
                 out.extend_from_slice(b"\r\n");
             }),
         }
@@ -417,7 +418,7 @@ pub(super) fn ensure_content_length(message: &Message<'_>, patch: &mut Patch) {
     if !message.headers().contains(&HeaderName::CONTENT_LENGTH) {
         patch.insert(message.headers().end(), |out| {
             out.extend_from_slice(b"Content-Length: ");
-            put_decimal(message.body().len() as u64, out);
+            write::number(message.body().len() as u64, out);
             out.extend_from_slice(b"\r\n");
         });
     }
