@@ -82,23 +82,14 @@ const URIS: [&str; 12] = [
 ];
 
 const CONFIG: Config = Config {
-    udp: true,
-    tcp: true,
     tls: true,
     websocket: true,
-    ipv4: true,
-    ipv6: true,
-    ipv6_first: false,
-    answer_within: Duration::from_secs(5),
-    shortest: Duration::from_secs(1),
-    longest: Duration::from_secs(3_600),
-    longest_negative: Duration::from_secs(300),
-    after_failure: Duration::from_secs(5),
     answers: 16,
     records: 8,
     servers: 4,
     targets: 6,
     lookups: 20,
+    ..Config::DEFAULT
 };
 
 /// The most that one lookup may ask: NAPTR, an SRV for each of its records and for each transport, and two kinds of

@@ -66,27 +66,32 @@ pub struct Config {
     pub lookups: usize,
 }
 
+impl Config {
+    /// What [`Default`] gives, for constants.
+    pub const DEFAULT: Self = Self {
+        udp: true,
+        tcp: true,
+        tls: false,
+        websocket: false,
+        ipv4: true,
+        ipv6: true,
+        ipv6_first: false,
+        answer_within: Duration::from_secs(5),
+        shortest: Duration::from_secs(1),
+        longest: Duration::from_secs(3_600),
+        longest_negative: Duration::from_secs(300),
+        after_failure: Duration::from_secs(5),
+        answers: 8_192,
+        records: 64,
+        servers: 16,
+        targets: 16,
+        lookups: 10_000,
+    };
+}
+
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            udp: true,
-            tcp: true,
-            tls: false,
-            websocket: false,
-            ipv4: true,
-            ipv6: true,
-            ipv6_first: false,
-            answer_within: Duration::from_secs(5),
-            shortest: Duration::from_secs(1),
-            longest: Duration::from_secs(3_600),
-            longest_negative: Duration::from_secs(300),
-            after_failure: Duration::from_secs(5),
-            answers: 8_192,
-            records: 64,
-            servers: 16,
-            targets: 16,
-            lookups: 10_000,
-        }
+        Self::DEFAULT
     }
 }
 
