@@ -5,6 +5,7 @@
 
 use crate::folder::Folder;
 use crate::pbx;
+use crate::phone::Phone;
 use crate::ports::Ports;
 use crate::process::Process;
 use crate::records::{self, Record};
@@ -115,6 +116,13 @@ impl Cluster {
                 registry.contains("Registered").then_some(())
             });
         }
+    }
+
+    /// A phone of an account, registered through the balancer.
+    pub fn phone(&self, account: &str) -> Phone {
+        let mut phone = Phone::over_tcp(self.front, account, "1234");
+        assert_eq!(phone.register(600), 200, "{account}");
+        phone
     }
 
     /// Waits until an account's phone is registered with one of the PBXs, and tells which.

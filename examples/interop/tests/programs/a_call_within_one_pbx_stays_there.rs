@@ -14,19 +14,10 @@ use std::time::{Duration, Instant};
 #[test]
 fn the_other_pbx_is_asked_once_and_the_phone_rings_at_once() {
     let cluster = Cluster::start("within");
-    let mut phones: Vec<Phone> = ["1001", "1002", "1003"]
-        .into_iter()
-        .map(|user| {
-            let mut phone = Phone::over_tcp(cluster.front, user, "1234");
-            assert_eq!(phone.register(600), 200);
-            phone
-        })
-        .collect();
+    let [mut alice, _bob, mut carol] = ["1001", "1002", "1003"].map(|account| cluster.phone(account));
     let home = cluster.home_of("1001");
     assert_eq!((cluster.home_of("1002"), cluster.home_of("1003")), (1 - home, home));
     let (near, far) = (&cluster.members[home], &cluster.members[1 - home]);
-    let (mut carol, _) = (phones.remove(2), phones.remove(1));
-    let mut alice = phones.remove(0);
 
     let (mut of_alice, mut of_carol) = (Line::new(anywhere(), 440.0), Line::new(anywhere(), 620.0));
     let began = Instant::now();

@@ -9,17 +9,10 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn register(cluster: &Cluster, user: &str) -> Phone {
-    let mut phone = Phone::over_tcp(cluster.front, user, "1234");
-    assert_eq!(phone.register(600), 200);
-    phone
-}
-
 #[test]
 fn a_call_right_after_the_kill_is_answered_locally_within_a_second() {
     let mut cluster = Cluster::start("killed");
-    let (mut alice, _other, mut carol) =
-        (register(&cluster, "1001"), register(&cluster, "1002"), register(&cluster, "1003"));
+    let (mut alice, _other, mut carol) = (cluster.phone("1001"), cluster.phone("1002"), cluster.phone("1003"));
     let home = cluster.home_of("1001");
     assert_eq!((cluster.home_of("1002"), cluster.home_of("1003")), (1 - home, home));
     let (of_alice, of_carol) = (Line::new(anywhere(), 440.0), Line::new(anywhere(), 620.0));
@@ -46,7 +39,7 @@ fn a_call_right_after_the_kill_is_answered_locally_within_a_second() {
 #[test]
 fn a_call_that_rings_there_when_it_is_killed_goes_on_locally_within_a_second() {
     let mut cluster = Cluster::start("killed-ringing");
-    let (mut alice, mut bob) = (register(&cluster, "1001"), register(&cluster, "1002"));
+    let (mut alice, mut bob) = (cluster.phone("1001"), cluster.phone("1002"));
     let home = cluster.home_of("1001");
     assert_eq!(cluster.home_of("1002"), 1 - home);
     let of_alice = Line::new(anywhere(), 440.0);

@@ -10,12 +10,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_local_call_is_answered_within_a_second() {
     let mut cluster = Cluster::start("stopped");
-    let register = |user: &str| {
-        let mut phone = Phone::over_tcp(cluster.front, user, "1234");
-        assert_eq!(phone.register(600), 200);
-        phone
-    };
-    let (mut alice, mut other, mut carol) = (register("1001"), register("1002"), register("1003"));
+    let (mut alice, mut other, mut carol) = (cluster.phone("1001"), cluster.phone("1002"), cluster.phone("1003"));
     let home = cluster.home_of("1001");
     assert_eq!((cluster.home_of("1002"), cluster.home_of("1003")), (1 - home, home));
     let mut call = |when: &str| {

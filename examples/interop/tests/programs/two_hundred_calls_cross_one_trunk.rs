@@ -22,14 +22,7 @@ const BYTES_OF_A_CALL: f64 = 17_140.0 / 100.0;
 #[test]
 fn no_audio_is_lost_and_the_trunk_is_as_thin_as_promised() {
     let cluster = Cluster::start_with("two-hundred", "trunktimestamps=yes", "trunk=yes");
-    let mut phones: Vec<Phone> = ["1001", "1002", "1003", "1004"]
-        .into_iter()
-        .map(|user| {
-            let mut phone = Phone::over_tcp(cluster.front, user, "1234");
-            assert_eq!(phone.register(600), 200);
-            phone
-        })
-        .collect();
+    let mut phones = ["1001", "1002", "1003", "1004"].map(|account| cluster.phone(account));
     let home = cluster.home_of("1001");
     assert_eq!((cluster.home_of("1002"), cluster.home_of("1003"), cluster.home_of("1004")), (1 - home, home, 1 - home));
 
