@@ -1,26 +1,8 @@
 // Draws what /status says, every second. Everything from the network is set as text, never as markup.
 "use strict";
 
-const at = id => document.getElementById(id);
-const say = (id, text) => { const node = at(id); if (node.textContent !== text) node.textContent = text; };
-const plural = (count, one, many = one + "s") => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 let last = null;
 let token = sessionStorage.getItem("token");
-
-function node(tag, className, ...content) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...content.filter(part => part !== null && part !== undefined));
-  return made;
-}
-
-function span(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const [days, hours, minutes, rest] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
-  const two = number => String(number).padStart(2, "0");
-  if (days > 0) return `${days} d ${hours} h`;
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
 
 const micros = value => value === null ? "more than 10 s" : value >= 1000 ? `${value / 1000} ms` : `${value} µs`;
 
@@ -36,12 +18,6 @@ async function ask(method, path) {
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(body.error || response.statusText);
   return body;
-}
-
-function toast(text) {
-  say("toast", text);
-  at("toast").hidden = false;
-  setTimeout(() => { at("toast").hidden = true; }, 4000);
 }
 
 async function command(button, path) {
@@ -157,9 +133,9 @@ function draw(status) {
 async function look() {
   try {
     draw(await ask("GET", "/status"));
-    at("live").dataset.state = "live"; say("live-text", "live");
+    live("live", "live");
   } catch (error) {
-    at("live").dataset.state = "lost"; say("live-text", "not connected");
+    live("lost", "not connected");
   }
 }
 

@@ -27,6 +27,8 @@ use crate::control::{CommandError, Control};
 const PAGE: &str = include_str!("../../page/index.html");
 const SCRIPT: &str = include_str!("../../page/page.js");
 const STYLE: &str = include_str!("../../page/page.css");
+const COMMON_SCRIPT: &str = include_str!("../../../page/common.js");
+const COMMON_STYLE: &str = include_str!("../../../page/common.css");
 
 /// The header that every request that changes something must carry when there is no token.
 pub const REQUESTED_BY: HeaderName = HeaderName::from_static("x-requested-by");
@@ -60,6 +62,8 @@ pub fn router(control: Control, token: Option<String>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::new(token), guard));
     Router::new()
         .route("/", get(|| asset("text/html; charset=utf-8", PAGE)))
+        .route("/common.js", get(|| asset("text/javascript; charset=utf-8", COMMON_SCRIPT)))
+        .route("/common.css", get(|| asset("text/css; charset=utf-8", COMMON_STYLE)))
         .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/health", get(health))

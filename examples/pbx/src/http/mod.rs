@@ -26,10 +26,10 @@ const SCRIPT: &str = include_str!("../../page/page.js");
 const STYLE: &str = include_str!("../../page/page.css");
 
 /// The script that the pages of all programs share: `/common.js`.
-pub const COMMON_SCRIPT: &str = include_str!("../../page/common.js");
+pub const COMMON_SCRIPT: &str = include_str!("../../../page/common.js");
 
 /// The stylesheet that the pages of all programs share: `/common.css`.
-pub const COMMON_STYLE: &str = include_str!("../../page/common.css");
+pub const COMMON_STYLE: &str = include_str!("../../../page/common.css");
 
 /// The header that every request that changes something must carry.
 pub const REQUESTED_BY: HeaderName = HeaderName::from_static("x-requested-by");
