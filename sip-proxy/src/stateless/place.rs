@@ -25,29 +25,18 @@ pub(super) struct Hopped<'a> {
     rport: Option<Option<&'a [u8]>>,
     /// The name of `rport` as it is written, to note the port behind it.
     rport_name: &'a [u8],
-    /// Whether a parameter that we would change stands there twice.
-    is_doubled: bool,
 }
 
 impl<'a> Hopped<'a> {
     #[inline]
     pub(super) fn read(via: Via<'a>) -> Self {
-        let mut read = Self {
-            via,
-            branch: &[],
-            is_magic: false,
-            noted: None,
-            received: None,
-            rport: None,
-            rport_name: &[],
-            is_doubled: false,
-        };
+        let mut read =
+            Self { via, branch: &[], is_magic: false, noted: None, received: None, rport: None, rport_name: &[] };
         let mut has_branch = false;
         for (name, value) in via.params.iter() {
             match name.len() {
                 1 if read.noted.is_none() && name.eq_ignore_ascii_case(b"i") => read.noted = value,
                 5 if name.eq_ignore_ascii_case(b"rport") => {
-                    read.is_doubled |= read.rport.is_some();
                     if read.rport.is_none() {
                         read.rport = Some(value);
                         read.rport_name = name;
@@ -58,7 +47,6 @@ impl<'a> Hopped<'a> {
                     read.branch = value.unwrap_or_default();
                 }
                 8 if name.eq_ignore_ascii_case(b"received") => {
-                    read.is_doubled |= read.received.is_some();
                     read.received = read.received.or(Some(value.unwrap_or_default()));
                 }
                 _ => {}
@@ -90,7 +78,7 @@ impl<'a> Hopped<'a> {
         let name = place_of(message, self.rport_name);
         match (self.rport, name, params) {
             // As nearly all are: the port behind the bare name, the address at the end.
-            (Some(None), Some(name), Some(params)) if self.received.is_none() && !self.is_doubled => {
+            (Some(None), Some(name), Some(params)) if self.received.is_none() => {
                 patch.insert(name.end, |out| {
                     out.push(b'=');
                     write::number(u64::from(port), out);

@@ -105,6 +105,26 @@ fn a_response_goes_back_by_its_via_without_ours() {
 }
 
 #[test]
+fn an_answer_goes_where_its_request_came_from_whatever_the_via_claimed() {
+    for (written, back) in [
+        (";rport", "203.0.113.9:4000"),
+        (";rport;rport", "203.0.113.9:4000"),
+        (";rport;rport=53", "203.0.113.9:4000"),
+        (";rport=53;rport", "203.0.113.9:4000"),
+        (";rport;received=192.0.2.200", "203.0.113.9:4000"),
+        (";received=192.0.2.200;rport;received=192.0.2.201", "203.0.113.9:4000"),
+        (";received=192.0.2.200", "203.0.113.9:5070"),
+        ("", "203.0.113.9:5070"),
+    ] {
+        let mut proxy = proxy();
+        let (hop, sent_on) = sent(&mut proxy, "203.0.113.9:4000", &text("OPTIONS", "").replace(";rport", written));
+        let node = hop.remote.to_string();
+        let (hop, _) = sent(&mut proxy, &node, &answer(&sent_on, 200));
+        assert_eq!(hop.remote.to_string(), back, "{written:?}");
+    }
+}
+
+#[test]
 fn a_response_without_received_and_rport_goes_to_the_address_and_port_of_its_via() {
     let mut proxy = proxy();
     let plain = text("OPTIONS", "").replace(";rport", "");
