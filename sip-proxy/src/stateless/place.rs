@@ -36,11 +36,9 @@ impl<'a> Hopped<'a> {
         for (name, value) in via.params.iter() {
             match name.len() {
                 1 if read.noted.is_none() && name.eq_ignore_ascii_case(b"i") => read.noted = value,
-                5 if name.eq_ignore_ascii_case(b"rport") => {
-                    if read.rport.is_none() {
-                        read.rport = Some(value);
-                        read.rport_name = name;
-                    }
+                5 if read.rport.is_none() && name.eq_ignore_ascii_case(b"rport") => {
+                    read.rport = Some(value);
+                    read.rport_name = name;
                 }
                 6 if !has_branch && name.eq_ignore_ascii_case(b"branch") => {
                     has_branch = true;
